@@ -1,0 +1,1 @@
+//! Traced HTTP client on reqwest.

@@ -1,0 +1,1 @@
+//! One function per behaviour that every Spandrel provider promises.

@@ -1,0 +1,1 @@
+//! Tracing facade: the backend is chosen by configuration, not by a rebuild.

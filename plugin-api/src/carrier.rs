@@ -1,0 +1,71 @@
+use std::collections::{BTreeMap, HashMap};
+use std::hash::BuildHasher;
+
+/// What a context is read from: the headers of a request, the properties of a message.
+///
+/// A header may occur several times, and propagation rules differ for it (two
+/// `traceparent` lines are invalid, two `baggage` lines are joined), so a
+/// carrier shows all values.
+pub trait Carrier {
+    /// Calls `each` with every value of the header `name`, in their order.
+    ///
+    /// `name` is in lower case; names compare without regard to case.
+    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str));
+}
+
+/// What a context is written to.
+pub trait CarrierMut {
+    /// Sets the header `name` to `value`, in place of earlier values.
+    fn set(&mut self, name: &'static str, value: &str);
+}
+
+impl<S: BuildHasher> Carrier for HashMap<String, String, S> {
+    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
+        for (_, value) in self.iter().filter(|(k, _)| k.eq_ignore_ascii_case(name)) {
+            each(value);
+        }
+    }
+}
+
+impl<S: BuildHasher> CarrierMut for HashMap<String, String, S> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.retain(|k, _| k == name || !k.eq_ignore_ascii_case(name));
+        self.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+impl Carrier for BTreeMap<String, String> {
+    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
+        for (_, value) in self.iter().filter(|(k, _)| k.eq_ignore_ascii_case(name)) {
+            each(value);
+        }
+    }
+}
+
+impl CarrierMut for BTreeMap<String, String> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.retain(|k, _| k == name || !k.eq_ignore_ascii_case(name));
+        self.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<str>> Carrier for [(K, V)] {
+    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
+        for (_, value) in self.iter().filter(|(k, _)| k.as_ref().eq_ignore_ascii_case(name)) {
+            each(value.as_ref());
+        }
+    }
+}
+
+impl<K: AsRef<str>, V: AsRef<str>> Carrier for Vec<(K, V)> {
+    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
+        self.as_slice().for_each_value(name, each);
+    }
+}
+
+impl CarrierMut for Vec<(String, String)> {
+    fn set(&mut self, name: &'static str, value: &str) {
+        self.retain(|(k, _)| !k.eq_ignore_ascii_case(name));
+        self.push((name.to_owned(), value.to_owned()));
+    }
+}

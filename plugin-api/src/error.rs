@@ -1,0 +1,138 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+/// What went wrong, for code that decides; the text is in the [`Error`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting cannot be used: unknown key, wrong type, value out of range.
+    ConfigInvalid,
+    /// No provider has the name that was asked for.
+    ProviderNotFound,
+    /// Tracing was installed before in this process.
+    AlreadyInstalled,
+    /// The operation is not offered by this provider.
+    Unsupported,
+    /// The backend cannot be reached now; the same call may work later.
+    Unavailable,
+    /// The deadline passed before the work was done.
+    Timeout,
+    /// The provider was shut down.
+    Shutdown,
+    /// Spans were lost; the message says how many and why.
+    SpansLost,
+    /// The provider panicked.
+    Panicked,
+    /// The operating system refused: file, socket, permission.
+    Io,
+    /// The bytes are not what their format promises.
+    Malformed,
+    /// None of the above.
+    Internal,
+}
+
+/// An error with a kind to match and context to read.
+///
+/// Both `Display` and `Debug` print one sentence, so that `fn main() ->
+/// Result<(), Error>` shows users something they can act on.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    context: Vec<(&'static str, String)>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of `kind`; `message` is lower case, without a full stop.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), context: Vec::new(), source: None }))
+    }
+
+    /// Adds a fact, shown as `key: value` behind the message.
+    #[must_use]
+    pub fn with_context(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.0.context.push((key, value.into()));
+        self
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The message without its context.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The value added under `key`, if any.
+    #[must_use]
+    pub fn context(&self, key: &str) -> Option<&str> {
+        let found = self.0.context.iter().find(|(k, _)| *k == key);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)?;
+        for (i, (key, value)) in self.0.context.iter().enumerate() {
+            write!(f, "{}{key}: {value}", if i == 0 { " (" } else { ", " })?;
+        }
+        if !self.0.context.is_empty() {
+            f.write_str(")")?;
+        }
+        if let Some(source) = &self.0.source {
+            write!(f, ": {source}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        // The text of the source is part of `Display`; its own causes follow.
+        self.0.source.as_deref().and_then(StdError::source)
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, ErrorKind};
+
+    #[test]
+    fn reads_as_one_sentence() {
+        let error = Error::new(ErrorKind::Io, "cannot write the trace file")
+            .with_context("path", "/x")
+            .with_context("remedy", "choose another path")
+            .with_source(std::io::Error::other("disk on fire"));
+        let text = "cannot write the trace file (path: /x, remedy: choose another path): disk on fire";
+        assert_eq!(error.to_string(), text);
+        assert_eq!(format!("{error:?}"), text);
+        assert_eq!(error.context("path"), Some("/x"));
+    }
+}

@@ -1,0 +1,41 @@
+#![doc = include_str!("docs.md")]
+#![forbid(unsafe_code)]
+
+mod carrier;
+mod context;
+mod error;
+mod exporter;
+mod factory;
+mod provider;
+mod resource;
+mod span;
+mod stats;
+mod value;
+
+mod reader;
+mod span_data;
+pub mod wire;
+
+pub mod diagnostics;
+pub mod suggest;
+pub mod suppression;
+
+#[cfg(feature = "config")]
+pub mod config;
+#[cfg(feature = "json")]
+pub mod json;
+
+pub use carrier::{Carrier, CarrierMut};
+pub use context::{ParseIdError, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+pub use error::{Error, ErrorKind};
+pub use exporter::{SpanBatch, SpanExporter};
+pub use factory::{Host, Provider, ProviderFactory};
+pub use provider::{Extraction, TracingProvider};
+pub use reader::{
+    AnyValue, Attributes, AttributesIter, EventView, LinkView, ScopeView, SpanReader, SpanView, Values, ValuesIter,
+};
+pub use resource::Resource;
+pub use span::{Event, InstrumentationScope, Link, SpanKind, SpanStart, SpanState, Status, Timestamp};
+pub use span_data::{EventData, LinkData, SpanData, StatusData};
+pub use stats::{BranchStats, Dropped, Stats};
+pub use value::{Attribute, OwnedAttribute, OwnedValue, StrArray, ToValue, Value};

@@ -1,0 +1,1 @@
+//! Trace context on the wire: W3C Trace Context and Baggage.

@@ -1,0 +1,1 @@
+//! Spandrel provider that prints traces as trees.

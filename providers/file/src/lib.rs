@@ -1,0 +1,1 @@
+//! Spandrel provider that writes traces to a file as OTLP/JSON lines.

@@ -1,0 +1,1 @@
+//! Spandrel provider that keeps the latest spans in memory.

@@ -1,0 +1,1 @@
+//! Spandrel provider that records nothing.

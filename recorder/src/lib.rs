@@ -1,0 +1,1 @@
+//! Records spans as OTLP bytes and hands them to exporters in batches.
