@@ -128,14 +128,16 @@ pub const fn len_field_len(field: u32, len: usize) -> usize {
 }
 
 /// Appends a field that holds an attribute as a `KeyValue`; texts are cut to
-/// `max_chars` characters.
-pub fn put_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
+/// `max_chars` characters. Says where in `out` the key's text begins.
+pub fn put_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) -> usize {
     let value_len = any_len(&attribute.value, max_chars);
     let key_len = len_field_len(field::KEY_VALUE_KEY, attribute.key.len());
     put_len(out, field, key_len + len_field_len(field::KEY_VALUE_VALUE, value_len));
     put_bytes(out, field::KEY_VALUE_KEY, attribute.key.as_bytes());
+    let key_start = out.len() - attribute.key.len();
     put_len(out, field::KEY_VALUE_VALUE, value_len);
     put_any(out, &attribute.value, max_chars);
+    key_start
 }
 
 /// The first `max_chars` characters of a text.

@@ -1,1 +1,18 @@
-//! Records spans as OTLP bytes and hands them to exporters in batches.
+#![doc = include_str!("docs.md")]
+#![deny(unsafe_code)]
+
+mod config;
+mod recorder;
+mod span;
+
+mod block;
+mod core;
+mod writers;
+
+mod batch;
+mod branch;
+
+pub mod fork;
+
+pub use config::{BatchConfig, OverflowPolicy, RecorderConfig, SpanLimits};
+pub use recorder::Recorder;
