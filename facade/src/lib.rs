@@ -1,1 +1,71 @@
-//! Tracing facade: the backend is chosen by configuration, not by a rebuild.
+#![doc = include_str!("docs.md")]
+#![deny(unsafe_code)]
+
+// What services call.
+mod attributes;
+mod attrs;
+mod builder;
+mod closures;
+mod context;
+mod current;
+mod future;
+mod operations;
+mod runtime;
+mod span;
+
+// What happens on the way to the provider.
+mod chain;
+mod clock;
+mod fanout;
+mod id;
+mod open_spans;
+mod redaction;
+mod sampler;
+mod tracer;
+
+// How it is set up and taken down.
+#[cfg(feature = "config")]
+mod config;
+mod exit;
+mod global;
+mod registry;
+mod report;
+mod setup;
+
+#[cfg(feature = "tokio")]
+mod spawn;
+#[cfg(feature = "memory")]
+pub mod testing;
+
+pub use builder::{Parent, SpanBuilder, span};
+pub use closures::{try_with_span, with_span};
+pub use context::{Context, ContextGuard, extract, inject, with_attributes};
+pub use current::{
+    add_event, add_event_at, add_link, current, is_recording, record_error, set_attribute, set_attribute_lazy,
+    set_attributes, set_name, set_status,
+};
+pub use future::{InContext, InSpan, InSpanExt, InSpanMut, TryInSpan, try_with_span_async, with_span_async};
+pub use open_spans::OpenSpan;
+pub use redaction::REDACTED;
+pub use report::{Report, ShutdownError};
+pub use runtime::{disable, enable, flush, is_enabled, open_spans, reload, set_provider, shutdown, stats};
+pub use sampler::{Sampler, SamplerRule, SamplingInput};
+#[cfg(feature = "config")]
+pub use setup::init;
+pub use setup::{Builder, Guard, builder};
+pub use span::{Entered, Span, SpanRef, start_span};
+#[cfg(feature = "tokio")]
+pub use spawn::{spawn, spawn_blocking};
+pub use tracer::Tracer;
+
+pub use spandrel_plugin_api::{
+    Attribute, Carrier, CarrierMut, Error, ErrorKind, InstrumentationScope, Provider, ProviderFactory, SpanContext,
+    SpanExporter, SpanId, SpanKind, Stats, Status, ToValue, TraceFlags, TraceId, TraceState, TracingProvider, Value,
+};
+pub use spandrel_propagation::Baggage;
+pub use spandrel_recorder::{BatchConfig, OverflowPolicy, SpanLimits};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use spandrel_plugin_api::{Attribute, ToValue};
+}

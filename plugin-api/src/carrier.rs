@@ -69,3 +69,27 @@ impl CarrierMut for Vec<(String, String)> {
         self.push((name.to_owned(), value.to_owned()));
     }
 }
+
+#[cfg(feature = "http")]
+mod headers {
+    use http::{HeaderMap, HeaderName, HeaderValue};
+
+    use super::{Carrier, CarrierMut};
+
+    impl Carrier for HeaderMap {
+        fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
+            for value in self.get_all(name) {
+                each(&String::from_utf8_lossy(value.as_bytes()));
+            }
+        }
+    }
+
+    impl CarrierMut for HeaderMap {
+        /// A value that is not allowed in a header is left out.
+        fn set(&mut self, name: &'static str, value: &str) {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                self.insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+}

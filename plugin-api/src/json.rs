@@ -79,9 +79,9 @@ struct Seq<I>(I);
 impl Serialize for TracesData<'_, '_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Spans of one resource stand together, and so do those of one scope.
-        let groups = self.0.chunk_by(|a, b| a.resource().is_same(b.resource()));
+        let groups: Vec<_> = self.0.chunk_by(|a, b| a.resource().is_same(b.resource())).collect();
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("resourceSpans", &Seq(groups.map(ResourceSpans)))?;
+        map.serialize_entry("resourceSpans", &Seq(groups.iter().map(|spans| ResourceSpans(spans))))?;
         map.end()
     }
 }
@@ -92,8 +92,8 @@ impl Serialize for ResourceSpans<'_, '_> {
         if let Some(span) = self.0.first() {
             map.serialize_entry("resource", &AttributesObject(span.resource()))?;
         }
-        let groups = self.0.chunk_by(|a, b| a.scope() == b.scope());
-        map.serialize_entry("scopeSpans", &Seq(groups.map(ScopeSpans)))?;
+        let groups: Vec<_> = self.0.chunk_by(|a, b| a.scope() == b.scope()).collect();
+        map.serialize_entry("scopeSpans", &Seq(groups.iter().map(|spans| ScopeSpans(spans))))?;
         map.end()
     }
 }

@@ -37,6 +37,13 @@ pub trait TracingProvider: Send + Sync {
     /// Adds a relation to another span.
     fn add_span_link(&self, span: &mut SpanState, link: &Link<'_>);
 
+    /// Whether the backend keeps a current span of its own, so that it wants the
+    /// calls from [`enter_span`](Self::enter_span) to
+    /// [`current_context`](Self::current_context). Asked once.
+    fn keeps_context(&self) -> bool {
+        false
+    }
+
     /// The span becomes the current one of this thread.
     ///
     /// For an async span that is once for each poll. Brackets nest like calls
@@ -50,7 +57,7 @@ pub trait TracingProvider: Send + Sync {
         let _ = span;
     }
 
-    /// Header names that [`extract_context`](Self::extract_context) wants to
+    /// Header names in lower case that [`extract_context`](Self::extract_context) wants to
     /// see; a carrier shows it no others.
     fn propagation_fields(&self) -> &[&str] {
         &[]

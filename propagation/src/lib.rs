@@ -1,1 +1,11 @@
-//! Trace context on the wire: W3C Trace Context and Baggage.
+#![doc = include_str!("docs.md")]
+#![forbid(unsafe_code)]
+
+mod propagator;
+
+mod baggage;
+mod tracecontext;
+
+pub use baggage::{Baggage, BaggageEntry, BaggagePropagator};
+pub use propagator::{Extracted, NAMES, Outgoing, Propagator, by_name};
+pub use tracecontext::TraceContextPropagator;

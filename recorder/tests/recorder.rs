@@ -11,7 +11,7 @@ use spandrel_plugin_api::{
 };
 use spandrel_recorder::{OverflowPolicy, Recorder, RecorderConfig};
 
-const LONG: Duration = Duration::from_secs(30);
+const LONG: Duration = Duration::from_secs(if cfg!(miri) { 900 } else { 30 });
 
 /// Keeps what it gets, after `before` was called.
 struct Keep<F> {

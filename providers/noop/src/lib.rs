@@ -1,1 +1,6 @@
-//! Spandrel provider that records nothing.
+#![doc = include_str!("docs.md")]
+#![forbid(unsafe_code)]
+
+mod provider;
+
+pub use provider::{NoopFactory, NoopProvider};

@@ -1,0 +1,328 @@
+use std::time::SystemTime;
+
+use spandrel_plugin_api::{
+    Attribute, InstrumentationScope, Link, OwnedAttribute, SpanContext, SpanKind, SpanStart, Timestamp, ToValue,
+    TraceFlags,
+};
+
+use crate::chain::{self, Live, ScopeSwitch};
+use crate::closures::{run, try_run};
+use crate::context::{Context, with_ambient};
+use crate::sampler::SamplingInput;
+use crate::span::{Span, SpanRef};
+use crate::tracer::Core;
+use crate::{clock, global, id};
+
+/// Begins to describe a span that needs more than a name.
+///
+/// ```
+/// use spandrel::{self as tracing, SpanKind};
+///
+/// let rows = tracing::span("SELECT orders")
+///     .kind(SpanKind::Client)
+///     .attribute("db.system.name", "postgresql")
+///     .run(|span| {
+///         span.set_attribute("db.response.returned_rows", 2);
+///         vec!["a", "b"]
+///     });
+/// # assert_eq!(rows.len(), 2);
+/// ```
+pub fn span(name: &str) -> SpanBuilder<'_> {
+    SpanBuilder {
+        name,
+        tracer: global::active(),
+        kind: SpanKind::Internal,
+        parent: Parent::Current,
+        attributes: Vec::new(),
+        links: Vec::new(),
+        time: None,
+        scope: InstrumentationScope { name: "spandrel", version: env!("CARGO_PKG_VERSION") },
+    }
+}
+
+/// A span that has not started.
+#[derive(Debug)]
+#[must_use = "a span does nothing until it is started or run"]
+pub struct SpanBuilder<'a> {
+    name: &'a str,
+    tracer: Option<&'static Core>,
+    kind: SpanKind,
+    parent: Parent<'a>,
+    attributes: Vec<OwnedAttribute>,
+    links: Vec<(SpanContext, Vec<OwnedAttribute>)>,
+    time: Option<Timestamp>,
+    scope: InstrumentationScope<'a>,
+}
+
+/// What a span is a child of.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Parent<'a> {
+    /// The current span of this thread.
+    Current,
+    /// Nothing: the span begins a trace.
+    Root,
+    /// A context: captured elsewhere, or extracted from a request. Its ambient
+    /// attributes and baggage become current together with the span.
+    Context(&'a Context),
+    /// A span somewhere.
+    Span(SpanContext),
+}
+
+impl<'a> SpanBuilder<'a> {
+    /// Its role; internal unless set.
+    pub const fn kind(mut self, kind: SpanKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// What it is a child of; the current span unless set.
+    pub fn parent(mut self, parent: impl Into<Parent<'a>>) -> Self {
+        self.parent = parent.into();
+        self
+    }
+
+    /// An attribute that is there from the start, so that samplers see it.
+    pub fn attribute(mut self, key: &str, value: impl ToValue) -> Self {
+        // Off, nothing is copied.
+        if self.tracer.is_some() {
+            self.attributes.retain(|known| known.key != key);
+            self.attributes.push(OwnedAttribute::new(key, value));
+        }
+        self
+    }
+
+    /// Attributes that are there from the start; see [`attrs!`](crate::attrs).
+    pub fn attributes(mut self, attributes: &[Attribute<'_>]) -> Self {
+        for attribute in attributes {
+            self = self.attribute(attribute.key, attribute.value);
+        }
+        self
+    }
+
+    /// A relation to a span that is not the parent.
+    pub fn link(mut self, context: &SpanContext, attributes: &[Attribute<'_>]) -> Self {
+        if self.tracer.is_some() {
+            self.links.push((context.clone(), attributes.iter().map(Attribute::to_owned).collect()));
+        }
+        self
+    }
+
+    /// When it began, if that is past already.
+    pub fn start_time(mut self, time: SystemTime) -> Self {
+        self.time = Some(time.into());
+        self
+    }
+
+    /// The library that makes the span; `spandrel` unless set.
+    pub const fn instrumentation_scope(mut self, scope: InstrumentationScope<'a>) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Starts it without entering it.
+    pub fn start(self) -> Span {
+        Span::of(self.start_live())
+    }
+
+    /// Starts it, calls `f` within it and ends it. If `f` panics, the status
+    /// becomes an error.
+    pub fn run<R>(self, f: impl FnOnce(SpanRef<'_>) -> R) -> R {
+        run(self.start_live(), f)
+    }
+
+    /// As [`run`](Self::run); an `Err` becomes an error status and an `exception` event.
+    ///
+    /// # Errors
+    ///
+    /// Those of `f`.
+    pub fn try_run<T, E: std::fmt::Display>(self, f: impl FnOnce(SpanRef<'_>) -> Result<T, E>) -> Result<T, E> {
+        try_run(self.start_live(), f)
+    }
+
+    fn start_live(self) -> Option<Box<Live>> {
+        let tracer = self.tracer?;
+        let attributes: Vec<Attribute<'_>> = self.attributes.iter().map(OwnedAttribute::as_attribute).collect();
+        let links: Vec<Vec<Attribute<'_>>> = self
+            .links
+            .iter()
+            .map(|(_, attributes)| attributes.iter().map(OwnedAttribute::as_attribute).collect())
+            .collect();
+        let links: Vec<Link<'_>> =
+            self.links.iter().zip(&links).map(|((context, _), attributes)| Link { context, attributes }).collect();
+        let start = Start {
+            tracer,
+            name: self.name,
+            kind: self.kind,
+            attributes: &attributes,
+            links: &links,
+            time: self.time,
+            scope: self.scope,
+        };
+        start.begin(&self.parent)
+    }
+}
+
+/// Starts a span that has only a name.
+#[inline]
+pub(crate) fn start_named(name: &str) -> Option<Box<Live>> {
+    let tracer = global::active()?;
+    let scope = InstrumentationScope { name: "spandrel", version: env!("CARGO_PKG_VERSION") };
+    let start = Start { tracer, name, kind: SpanKind::Internal, attributes: &[], links: &[], time: None, scope };
+    start.begin(&Parent::Current)
+}
+
+struct Start<'a> {
+    tracer: &'static Core,
+    name: &'a str,
+    kind: SpanKind,
+    attributes: &'a [Attribute<'a>],
+    links: &'a [Link<'a>],
+    time: Option<Timestamp>,
+    scope: InstrumentationScope<'a>,
+}
+
+impl Start<'_> {
+    /// Chooses the parent, then what is ambient, and starts.
+    fn begin(&self, parent: &Parent<'_>) -> Option<Box<Live>> {
+        let mut live = chain::new_live();
+        live.tracer = Some(self.tracer);
+        match parent {
+            Parent::Root => self.start_child(&mut live, None),
+            Parent::Span(context) => self.start_child(&mut live, Some(context)),
+            Parent::Context(context) => {
+                live.scope = ScopeSwitch::Set(context.scope().cloned());
+                // Its ambient attributes count for the span itself, too.
+                context.within(|| self.start_child(&mut live, context.span_context()));
+            }
+            Parent::Current => match self.backend_context() {
+                Some(context) => self.start_child(&mut live, Some(&context)),
+                None => chain::with_current(|current| self.start_child(&mut live, current)),
+            },
+        }
+        if live.context.is_valid() {
+            return Some(live);
+        }
+        chain::end(live, None);
+        None
+    }
+
+    fn backend_context(&self) -> Option<SpanContext> {
+        if !self.tracer.keeps_context {
+            return None;
+        }
+        self.tracer.call(|provider| provider.current_context()).flatten()
+    }
+
+    fn start_child(&self, live: &mut Live, parent: Option<&SpanContext>) {
+        let parent = parent.filter(|parent| parent.is_valid());
+        if self.tracer.only_forwards {
+            live.context = parent.cloned().unwrap_or_default();
+            return;
+        }
+        with_ambient(|ambient| {
+            if ambient.is_empty() {
+                return self.start_redacted(live, parent, self.attributes);
+            }
+            let own = self.attributes;
+            let ambient = ambient.iter().filter(|a| own.iter().all(|o| o.key != a.key));
+            let all: Vec<Attribute<'_>> =
+                ambient.map(OwnedAttribute::as_attribute).chain(own.iter().copied()).collect();
+            self.start_redacted(live, parent, &all);
+        });
+    }
+
+    fn start_redacted(&self, live: &mut Live, parent: Option<&SpanContext>, attributes: &[Attribute<'_>]) {
+        let redaction = &self.tracer.redaction;
+        let name = redaction.text(self.name);
+        redaction.attributes(attributes, |attributes| {
+            redact_links(self.tracer, self.links, |links| self.sample(live, parent, &name, attributes, links));
+        });
+    }
+
+    fn sample(
+        &self,
+        live: &mut Live,
+        parent: Option<&SpanContext>,
+        name: &str,
+        attributes: &[Attribute<'_>],
+        links: &[Link<'_>],
+    ) {
+        let tracer = self.tracer;
+        let (trace_id, flags) = match parent {
+            Some(parent) => (parent.trace_id(), parent.flags()),
+            None => (id::trace_id(), TraceFlags::RANDOM),
+        };
+        let input = SamplingInput { name, kind: self.kind, parent, trace_id, attributes, links };
+        let sampled = tracer.sampler.should_sample(&input);
+        let mut context = SpanContext::new(trace_id, id::span_id(), flags.with_sampled(sampled));
+        if let Some(parent) = parent
+            && !parent.trace_state().is_empty()
+        {
+            context = context.with_trace_state(parent.trace_state().clone());
+        }
+        if sampled {
+            let time = self.time.unwrap_or_else(clock::now);
+            let start = SpanStart {
+                name,
+                context: &context,
+                parent,
+                kind: self.kind,
+                time,
+                attributes,
+                links,
+                scope: self.scope,
+            };
+            live.state = tracer.start(|provider| provider.start_span(&start));
+            if let (Some(open), true) = (&tracer.open_spans, live.state.is_some()) {
+                open.insert(name, &context, parent);
+            }
+        }
+        live.context = context;
+    }
+}
+
+/// Calls `f` with the links, the secrets in their attributes replaced.
+fn redact_links<R>(tracer: &Core, links: &[Link<'_>], f: impl FnOnce(&[Link<'_>]) -> R) -> R {
+    match links {
+        [] => f(links),
+        _ => {
+            let clean: Vec<Vec<OwnedAttribute>> = links
+                .iter()
+                .map(|link| {
+                    tracer.redaction.attributes(link.attributes, |a| a.iter().map(Attribute::to_owned).collect())
+                })
+                .collect();
+            let clean: Vec<Vec<Attribute<'_>>> =
+                clean.iter().map(|owned| owned.iter().map(OwnedAttribute::as_attribute).collect()).collect();
+            let links: Vec<Link<'_>> =
+                links.iter().zip(&clean).map(|(link, attributes)| Link { context: link.context, attributes }).collect();
+            f(&links)
+        }
+    }
+}
+
+impl<'a> From<&'a Context> for Parent<'a> {
+    fn from(context: &'a Context) -> Self {
+        Self::Context(context)
+    }
+}
+
+impl From<SpanContext> for Parent<'_> {
+    fn from(context: SpanContext) -> Self {
+        Self::Span(context)
+    }
+}
+
+impl From<&SpanContext> for Parent<'_> {
+    fn from(context: &SpanContext) -> Self {
+        Self::Span(context.clone())
+    }
+}
+
+impl From<Option<SpanContext>> for Parent<'_> {
+    /// `None` begins a trace.
+    fn from(context: Option<SpanContext>) -> Self {
+        context.map_or(Self::Root, Self::Span)
+    }
+}

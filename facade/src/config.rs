@@ -1,0 +1,81 @@
+//! File and environment, read once, into settings that cannot hold nonsense.
+//!
+//! Order: defaults < file < environment < builder code.
+
+mod environment;
+mod file;
+mod tables;
+
+use std::path::PathBuf;
+
+use spandrel_plugin_api::{Error, ErrorKind};
+
+use crate::setup::Settings;
+pub(crate) use tables::ProviderTables;
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Source {
+    file: FileSource,
+    environment: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+enum FileSource {
+    #[default]
+    None,
+    /// `SPANDREL_CONFIG`, or `spandrel.toml` if it is there.
+    Standard,
+    Path(PathBuf),
+    Text(String),
+}
+
+impl Source {
+    pub(crate) fn standard() -> Self {
+        Self { file: FileSource::Standard, environment: true }
+    }
+
+    pub(crate) fn file(path: PathBuf) -> Self {
+        Self { file: FileSource::Path(path), environment: false }
+    }
+
+    pub(crate) fn text(toml: String) -> Self {
+        Self { file: FileSource::Text(toml), environment: false }
+    }
+
+    /// Writes what file and environment say into the settings.
+    pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        match &self.file {
+            FileSource::None => {}
+            FileSource::Text(text) => file::apply(text, "configuration", &variable, settings)?,
+            FileSource::Path(path) => apply_file(path, &variable, settings)?,
+            FileSource::Standard => match variable("SPANDREL_CONFIG") {
+                Some(path) => apply_file(&PathBuf::from(path), &variable, settings)?,
+                None => {
+                    let path = PathBuf::from("spandrel.toml");
+                    if path.exists() {
+                        apply_file(&path, &variable, settings)?;
+                    }
+                }
+            },
+        }
+        if self.environment {
+            environment::apply(&std::env::vars().collect::<Vec<_>>(), settings)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value of an environment variable, if it is set and not empty.
+type Variable<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+fn apply_file(path: &PathBuf, variable: &Variable<'_>, settings: &mut Settings) -> Result<(), Error> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::new(ErrorKind::Io, "cannot read the configuration file")
+            .with_context("path", path.display().to_string())
+            .with_context("remedy", "set SPANDREL_CONFIG to a readable file, or unset it")
+            .with_source(error)
+    })?;
+    file::apply(&text, &path.display().to_string(), variable, settings)
+}

@@ -1,0 +1,270 @@
+use std::time::Duration;
+
+use spandrel_plugin_api::{Error, ErrorKind};
+use spandrel_recorder::OverflowPolicy;
+
+use super::file::named_sampler;
+use crate::setup::{Settings, split_names};
+
+/// Writes what the environment says into the settings: first the variables of
+/// OpenTelemetry, then ours, which win.
+///
+/// Source: OpenTelemetry specification, "Environment Variable Specification".
+pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> Result<(), Error> {
+    let environment = Environment { variables };
+    environment.apply_opentelemetry(settings)?;
+    environment.apply_ours(settings)?;
+    for (name, value) in variables {
+        let Some(path) = name.strip_prefix("TRACING_PROVIDER__") else { continue };
+        let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
+        if let Some((provider, path)) = path.split_first().filter(|(_, path)| !path.is_empty()) {
+            settings.providers.set(provider, path, value, name);
+        }
+    }
+    Ok(())
+}
+
+/// Names of ours, for telling a misspelt one.
+const OURS: [&str; 15] = [
+    "TRACING_TYPE",
+    "TRACING_ENABLED",
+    "TRACING_SERVICE_NAME",
+    "TRACING_SERVICE_VERSION",
+    "TRACING_ENVIRONMENT",
+    "TRACING_SAMPLER",
+    "TRACING_SAMPLER_ARG",
+    "TRACING_PROPAGATORS",
+    "TRACING_REDACT_KEYS",
+    "TRACING_FLUSH_ON_SIGNALS",
+    "TRACING_SHUTDOWN_TIMEOUT_MS",
+    "TRACING_DEBUG_OPEN_SPANS",
+    "TRACING_ON_ERROR",
+    "TRACING_ON_FULL",
+    "TRACING_PROVIDER__NAME__KEY",
+];
+
+struct Environment<'a> {
+    variables: &'a [(String, String)],
+}
+
+impl<'a> Environment<'a> {
+    /// An empty variable is as good as none.
+    fn text(&self, name: &str) -> Option<&'a str> {
+        let found = self.variables.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
+    }
+
+    fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.to_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(Some(true)),
+            "false" | "0" | "no" | "off" => Ok(Some(false)),
+            _ => Err(invalid(name, text, "true or false")),
+        }
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>, Error> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| invalid(name, text, "a whole number from 0 up"))
+    }
+
+    fn apply_ours(&self, settings: &mut Settings) -> Result<(), Error> {
+        if let Some(names) = self.text("TRACING_TYPE") {
+            settings.types = split_names(names);
+        }
+        set(&mut settings.enabled, self.boolean("TRACING_ENABLED")?);
+        for (name, key) in [
+            ("TRACING_SERVICE_NAME", "service.name"),
+            ("TRACING_SERVICE_VERSION", "service.version"),
+            ("TRACING_ENVIRONMENT", "deployment.environment.name"),
+        ] {
+            if let Some(value) = self.text(name) {
+                settings.resource.set(key, value);
+            }
+        }
+        self.apply_sampler("TRACING_SAMPLER", "TRACING_SAMPLER_ARG", settings)?;
+        if let Some(names) = self.text("TRACING_PROPAGATORS") {
+            settings.propagators = split_names(names);
+        }
+        if let Some(keys) = self.text("TRACING_REDACT_KEYS") {
+            settings.redacted_keys.extend(split_names(keys));
+        }
+        set(&mut settings.flush_on_signals, self.boolean("TRACING_FLUSH_ON_SIGNALS")?);
+        let timeout = self.number("TRACING_SHUTDOWN_TIMEOUT_MS")?;
+        set(&mut settings.shutdown_timeout, timeout.map(Duration::from_millis));
+        set(&mut settings.debug_open_spans, self.boolean("TRACING_DEBUG_OPEN_SPANS")?);
+        settings.noop_on_error = match self.text("TRACING_ON_ERROR") {
+            None => settings.noop_on_error,
+            Some("noop") => true,
+            Some("fail") => false,
+            Some(other) => return Err(invalid("TRACING_ON_ERROR", other, "fail or noop")),
+        };
+        settings.recorder.batch.on_full = match self.text("TRACING_ON_FULL") {
+            None => settings.recorder.batch.on_full,
+            Some("drop") => OverflowPolicy::Drop,
+            Some("block") => OverflowPolicy::Block,
+            Some(other) => return Err(invalid("TRACING_ON_FULL", other, "drop or block")),
+        };
+        self.warn_of_misspelt();
+        Ok(())
+    }
+
+    fn apply_sampler(&self, name: &str, argument: &str, settings: &mut Settings) -> Result<(), Error> {
+        let Some(sampler) = self.text(name) else { return Ok(()) };
+        let number = match self.text(argument) {
+            Some(text) => Some(text.parse().map_err(|_| invalid(argument, text, "a number"))?),
+            None => None,
+        };
+        let from = |error: Error| Error::new(ErrorKind::ConfigInvalid, format!("{name}: {error}"));
+        settings.sampler = named_sampler(sampler, number, number, Vec::new(), None).map_err(from)?;
+        Ok(())
+    }
+
+    fn apply_opentelemetry(&self, settings: &mut Settings) -> Result<(), Error> {
+        if self.boolean("OTEL_SDK_DISABLED")? == Some(true) {
+            settings.enabled = false;
+        }
+        for pair in self.text("OTEL_RESOURCE_ATTRIBUTES").unwrap_or("").split(',') {
+            if let Some((key, value)) = pair.split_once('=') {
+                settings.resource.set(key.trim(), percent_decoded(value.trim()));
+            }
+        }
+        if let Some(name) = self.text("OTEL_SERVICE_NAME") {
+            settings.resource.set("service.name", name);
+        }
+        if let Some(names) = self.text("OTEL_TRACES_EXPORTER") {
+            settings.types =
+                split_names(names).iter().map(|n| if n == "none" { "noop".to_owned() } else { n.clone() }).collect();
+        }
+        self.apply_sampler("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", settings)?;
+        if let Some(names) = self.text("OTEL_PROPAGATORS") {
+            settings.propagators = split_names(names).into_iter().filter(|name| name != "none").collect();
+        }
+        let count = |name| Ok::<_, Error>(self.number(name)?.map(|n| usize::try_from(n).unwrap_or(usize::MAX)));
+        let limits = &mut settings.recorder.limits;
+        set(&mut limits.attributes, count("OTEL_ATTRIBUTE_COUNT_LIMIT")?);
+        set(&mut limits.attributes, count("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT")?);
+        set(&mut limits.value_chars, count("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT")?);
+        set(&mut limits.value_chars, count("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT")?);
+        set(&mut limits.events, count("OTEL_SPAN_EVENT_COUNT_LIMIT")?);
+        set(&mut limits.links, count("OTEL_SPAN_LINK_COUNT_LIMIT")?);
+        set(&mut limits.event_attributes, count("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT")?);
+        set(&mut limits.link_attributes, count("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT")?);
+        let batch = &mut settings.recorder.batch;
+        set(&mut batch.delay, self.number("OTEL_BSP_SCHEDULE_DELAY")?.map(Duration::from_millis));
+        // These count spans, and the recorder counts bytes: a span takes about 256.
+        let bytes = |spans: u64| usize::try_from(spans.saturating_mul(256)).unwrap_or(usize::MAX);
+        set(&mut batch.queue_bytes, self.number("OTEL_BSP_MAX_QUEUE_SIZE")?.map(bytes));
+        set(&mut batch.max_bytes, self.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE")?.map(bytes));
+        Ok(())
+    }
+
+    /// Other software may use the prefix, so this is no error.
+    fn warn_of_misspelt(&self) {
+        for (name, _) in self.variables.iter().filter(|(name, _)| name.starts_with("TRACING_")) {
+            if OURS.contains(&name.as_str()) || name.starts_with("TRACING_PROVIDER__") {
+                continue;
+            }
+            if let Some(meant) = spandrel_plugin_api::suggest::nearest(name, OURS) {
+                let text = format!("the environment variable {name} means nothing; did you mean {meant}?");
+                spandrel_plugin_api::diagnostics::report(spandrel_plugin_api::diagnostics::Level::Warning, &text);
+            }
+        }
+    }
+}
+
+fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+fn invalid(name: &str, value: &str, expected: &str) -> Error {
+    Error::new(ErrorKind::ConfigInvalid, format!("the environment variable {name} must be {expected}, not `{value}`"))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let hex = tail.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::apply;
+    use crate::setup::Settings;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        let variables: Vec<_> = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut settings = Settings::default();
+        apply(&variables, &mut settings).map_err(|error| error.to_string())?;
+        Ok(settings)
+    }
+
+    #[test]
+    fn ours_win_over_those_of_opentelemetry() {
+        let settings = read(&[
+            ("OTEL_TRACES_EXPORTER", "otlp"),
+            ("OTEL_SERVICE_NAME", "theirs"),
+            ("OTEL_RESOURCE_ATTRIBUTES", "a=1,b=x%20y"),
+            ("OTEL_TRACES_SAMPLER", "parentbased_traceidratio"),
+            ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
+            ("OTEL_SPAN_EVENT_COUNT_LIMIT", "3"),
+            ("TRACING_TYPE", "file, console"),
+            ("TRACING_SERVICE_NAME", "ours"),
+        ])
+        .unwrap();
+        assert_eq!(settings.types, ["file", "console"]);
+        assert_eq!(settings.resource.service_name(), "ours");
+        assert_eq!(settings.resource.get("b"), Some(spandrel_plugin_api::Value::Str("x y")));
+        assert_eq!(format!("{:?}", settings.sampler), "parent_based(ratio(0.25))");
+        assert_eq!(settings.recorder.limits.events, 3);
+        assert_eq!(read(&[("OTEL_TRACES_EXPORTER", "none")]).unwrap().types, ["noop"]);
+        assert!(!read(&[("OTEL_SDK_DISABLED", "true")]).unwrap().enabled);
+    }
+
+    #[test]
+    fn provider_settings_reach_the_table() {
+        let settings =
+            read(&[("TRACING_PROVIDER__FILE__PATH", "/tmp/x"), ("TRACING_PROVIDER__FILE__ROTATE__MAX_BYTES", "100")])
+                .unwrap();
+        let text = settings.providers.text("file").unwrap();
+        assert!(text.contains("path = \"/tmp/x\"") && text.contains("[rotate]\nmax_bytes = 100"), "{text}");
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_the_name_of_the_variable() {
+        for (name, value, message) in [
+            ("TRACING_ENABLED", "maybe", "the environment variable TRACING_ENABLED must be true or false, not `maybe`"),
+            ("TRACING_ON_ERROR", "x", "the environment variable TRACING_ON_ERROR must be fail or noop, not `x`"),
+            (
+                "TRACING_SAMPLER",
+                "alwayson",
+                "TRACING_SAMPLER: there is no sampler `alwayson`; did you mean `always_on`?",
+            ),
+            (
+                "OTEL_BSP_SCHEDULE_DELAY",
+                "-1",
+                "the environment variable OTEL_BSP_SCHEDULE_DELAY must be a whole number from 0 up, not `-1`",
+            ),
+        ] {
+            let error = read(&[(name, value)]).err().unwrap_or_default();
+            assert!(error.starts_with(message), "{error}");
+        }
+        let error = read(&[("TRACING_SAMPLER", "ratio"), ("TRACING_SAMPLER_ARG", "7")]).err().unwrap();
+        assert_eq!(error, "TRACING_SAMPLER: the sampling ratio must be a number from 0 to 1, not 7");
+    }
+}

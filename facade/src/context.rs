@@ -1,0 +1,287 @@
+use std::cell::RefCell;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use spandrel_plugin_api::{
+    Attribute, Carrier, CarrierMut, Extraction, OwnedAttribute, SpanContext, ToValue, suppression,
+};
+use spandrel_propagation::{Baggage, Extracted, Outgoing};
+
+use crate::chain::{self, ScopeSwitch};
+use crate::tracer::Core;
+use crate::{Error, global};
+
+/// What a piece of work belongs to: the current span, ambient attributes and baggage.
+///
+/// Captured where the work is ordered and attached where it is done; cheap to
+/// clone. The parts that are not a span:
+///
+/// - **ambient attributes** are set on every span that starts within the context;
+/// - **baggage** travels on with outgoing requests.
+///
+/// ```
+/// use spandrel as tracing;
+///
+/// let context = tracing::Context::current().with_attribute("session.id", "s-1");
+/// std::thread::spawn(move || {
+///     context.within(|| tracing::with_span("work", |_| ()));
+/// })
+/// .join()
+/// .unwrap();
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    span: Option<SpanContext>,
+    scope: Option<Arc<Scope>>,
+}
+
+/// The parts of a context that are not a span.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    pub(crate) ambient: Vec<OwnedAttribute>,
+    pub(crate) baggage: Baggage,
+    /// Takes the place of the installed tracer.
+    pub(crate) tracer: Option<&'static Core>,
+}
+
+impl Context {
+    /// The context of this thread now.
+    #[must_use]
+    pub fn current() -> Self {
+        Self { span: crate::current(), scope: current_scope() }
+    }
+
+    /// The context without a span: what starts within it begins a new trace.
+    #[must_use]
+    pub fn root() -> Self {
+        Self { span: None, scope: current_scope() }
+    }
+
+    pub(crate) fn of_scope(scope: Scope) -> Self {
+        Self { span: None, scope: Some(Arc::new(scope)) }
+    }
+
+    /// The same context with this span as the current one.
+    #[must_use]
+    pub fn with_span_context(mut self, span: SpanContext) -> Self {
+        self.span = Some(span).filter(SpanContext::is_valid);
+        self
+    }
+
+    /// The same context with an attribute that every span within it gets.
+    #[must_use]
+    pub fn with_attribute(self, key: &str, value: impl ToValue) -> Self {
+        self.with_attributes(&[Attribute { key, value: value.to_value() }])
+    }
+
+    /// The same context with attributes that every span within it gets.
+    #[must_use]
+    pub fn with_attributes(self, attributes: &[Attribute<'_>]) -> Self {
+        self.map_scope(|scope| {
+            for attribute in attributes {
+                scope.ambient.retain(|known| known.key != attribute.key);
+                scope.ambient.push(attribute.to_owned());
+            }
+        })
+    }
+
+    /// The same context with this baggage in place of the old one.
+    #[must_use]
+    pub fn with_baggage(self, baggage: Baggage) -> Self {
+        self.map_scope(|scope| scope.baggage = baggage)
+    }
+
+    /// The same context with one more baggage member.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigInvalid`](crate::ErrorKind::ConfigInvalid) if the key is not a
+    /// token of HTTP or the limits of W3C Baggage are exceeded.
+    pub fn with_baggage_member(self, key: &str, value: &str) -> Result<Self, Error> {
+        let baggage = self.baggage().with(key, value)?;
+        Ok(self.with_baggage(baggage))
+    }
+
+    /// The current span, if there is one.
+    #[must_use]
+    pub const fn span_context(&self) -> Option<&SpanContext> {
+        self.span.as_ref()
+    }
+
+    /// The baggage.
+    #[must_use]
+    pub fn baggage(&self) -> Baggage {
+        self.scope.as_ref().map(|scope| scope.baggage.clone()).unwrap_or_default()
+    }
+
+    /// Makes it the context of this thread until the guard is dropped.
+    ///
+    /// Spans of the context cannot be written to here: they belong to whoever
+    /// started them.
+    #[must_use = "the context is left at once if the guard is dropped"]
+    pub fn attach(&self) -> ContextGuard {
+        let mut live = chain::new_live();
+        live.context = self.span.clone().unwrap_or_default();
+        live.scope = ScopeSwitch::Set(self.scope.clone());
+        ContextGuard { key: chain::enter(live).ok(), _not_send: PhantomData }
+    }
+
+    /// Calls `f` within the context.
+    pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _guard = self.attach();
+        f()
+    }
+
+    pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
+        self.scope.as_ref()
+    }
+
+    fn map_scope(mut self, change: impl FnOnce(&mut Scope)) -> Self {
+        let mut scope = self.scope.as_deref().cloned().unwrap_or_default();
+        change(&mut scope);
+        self.scope = Some(Arc::new(scope));
+        self
+    }
+}
+
+/// Restores the context that was current before.
+///
+/// Not `Send`, so it cannot be held over an `.await` of a spawned task; use
+/// [`in_context`](crate::InSpanExt::in_context) there.
+#[derive(Debug)]
+#[must_use = "the context is left at once if the guard is dropped"]
+pub struct ContextGuard {
+    key: Option<u64>,
+    _not_send: PhantomData<*const ()>,
+}
+
+impl Drop for ContextGuard {
+    fn drop(&mut self) {
+        if let Some(live) = self.key.and_then(chain::leave) {
+            chain::end(live, None);
+        }
+    }
+}
+
+/// Reads the context that came with a request, as the configured propagators have it.
+///
+/// It has no span if none came, and keeps the ambient attributes of this thread.
+/// Use it as [`parent`](crate::SpanBuilder::parent) of the first span:
+///
+/// ```
+/// use spandrel as tracing;
+///
+/// let headers = vec![("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")];
+/// let context = tracing::extract(&headers);
+/// tracing::span("handle").parent(&context).run(|_| ());
+/// ```
+#[must_use]
+pub fn extract(carrier: &dyn Carrier) -> Context {
+    let context = Context::root();
+    let Some(tracer) = global::active() else { return context };
+    let fields = tracer.call(|provider| provider.propagation_fields().iter().any(|_| true));
+    if fields == Some(true) {
+        let extraction = tracer.call(|provider| {
+            let declared = Declared { carrier, fields: provider.propagation_fields() };
+            provider.extract_context(&declared)
+        });
+        match extraction {
+            Some(Extraction::Context(span)) => return context.with_span_context(span.with_remote(true)),
+            Some(Extraction::Nothing) => return context,
+            _ => {}
+        }
+    }
+    let mut extracted = Extracted::default();
+    for propagator in &tracer.propagators {
+        propagator.extract(carrier, &mut extracted);
+    }
+    let context = if extracted.baggage.is_empty() { context } else { context.with_baggage(extracted.baggage) };
+    match extracted.span_context {
+        Some(span) => context.with_span_context(span),
+        None => context,
+    }
+}
+
+/// Writes the current context into an outgoing request.
+pub fn inject(carrier: &mut dyn CarrierMut) {
+    Context::current().inject(carrier);
+}
+
+impl Context {
+    /// Writes this context into an outgoing request.
+    pub fn inject(&self, carrier: &mut dyn CarrierMut) {
+        let Some(tracer) = global::active() else { return };
+        if let Some(span) = &self.span
+            && tracer.call(|provider| provider.inject_context(span, carrier)) == Some(true)
+        {
+            return;
+        }
+        let baggage = self.baggage();
+        let outgoing = Outgoing::new(self.span.as_ref(), &baggage);
+        for propagator in &tracer.propagators {
+            propagator.inject(&outgoing, carrier);
+        }
+    }
+}
+
+/// Calls `f`; every span that starts meanwhile gets the attributes.
+///
+/// For a future, use [`in_context`](crate::InSpanExt::in_context) with
+/// [`Context::with_attributes`].
+pub fn with_attributes<R>(attributes: &[Attribute<'_>], f: impl FnOnce() -> R) -> R {
+    Context::current().with_attributes(attributes).within(f)
+}
+
+/// Shows a provider only the headers that it declared.
+struct Declared<'a> {
+    carrier: &'a dyn Carrier,
+    fields: &'a [&'a str],
+}
+
+impl Carrier for Declared<'_> {
+    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
+        if self.fields.contains(&name) {
+            self.carrier.for_each_value(name, each);
+        }
+    }
+}
+
+thread_local! {
+    static SCOPE: RefCell<Option<Arc<Scope>>> = const { RefCell::new(None) };
+}
+
+/// How many threads are in a scope with a tracer of its own. While it is 0,
+/// nobody needs to look.
+static OVERRIDES: AtomicUsize = AtomicUsize::new(0);
+
+pub(crate) fn current_scope() -> Option<Arc<Scope>> {
+    SCOPE.try_with(|scope| scope.borrow().clone()).ok().flatten()
+}
+
+/// Makes `scope` current and says which one was.
+pub(crate) fn swap_scope(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
+    let overrides = |scope: &Option<Arc<Scope>>| usize::from(scope.as_ref().is_some_and(|s| s.tracer.is_some()));
+    OVERRIDES.fetch_add(overrides(&scope), Ordering::Relaxed);
+    let before = SCOPE.try_with(|current| current.replace(scope)).ok().flatten();
+    OVERRIDES.fetch_sub(overrides(&before), Ordering::Relaxed);
+    before
+}
+
+/// The tracer that takes the place of the installed one on this thread.
+#[inline]
+pub(crate) fn override_tracer() -> Option<&'static Core> {
+    if OVERRIDES.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    SCOPE.try_with(|scope| scope.borrow().as_ref().and_then(|scope| scope.tracer)).ok().flatten()
+}
+
+/// Calls `f` with the ambient attributes of this thread; tracing is not
+/// suppressed meanwhile.
+#[inline]
+pub(crate) fn with_ambient<R>(f: impl FnOnce(&[OwnedAttribute]) -> R) -> R {
+    debug_assert!(!suppression::is_active());
+    let scope = current_scope();
+    f(scope.as_ref().map_or(&[], |scope| &scope.ambient))
+}

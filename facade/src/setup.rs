@@ -1,0 +1,429 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use spandrel_plugin_api::diagnostics::{Level, report};
+use spandrel_plugin_api::{
+    Error, ErrorKind, Host, Provider, ProviderFactory, Resource, SpanExporter, ToValue, TracingProvider,
+};
+use spandrel_recorder::{BatchConfig, Recorder, RecorderConfig, SpanLimits};
+
+#[cfg(feature = "config")]
+use crate::config::{self, Source};
+use crate::fanout::Fanout;
+use crate::open_spans::OpenSpans;
+use crate::redaction::Redaction;
+use crate::registry::Registry;
+use crate::report::{Report, ShutdownError};
+use crate::sampler::Sampler;
+use crate::tracer::{Core, Tracer};
+use crate::{exit, global, runtime};
+
+/// Installs what `spandrel.toml` and the environment say.
+///
+/// Spans started earlier are not recorded. Keep the guard until the end of
+/// `main`: dropping it delivers the last spans.
+///
+/// ```no_run
+/// use spandrel as tracing;
+///
+/// fn main() -> Result<(), tracing::Error> {
+///     let _guard = tracing::init()?;
+///     tracing::with_span("work", |_| ());
+///     Ok(())
+/// }
+/// ```
+///
+/// # Errors
+///
+/// [`ErrorKind::ConfigInvalid`] for a setting that cannot be used,
+/// [`ErrorKind::ProviderNotFound`] for an unknown provider,
+/// [`ErrorKind::AlreadyInstalled`] on the second call, or what the provider says.
+#[cfg(feature = "config")]
+pub fn init() -> Result<Guard, Error> {
+    builder().read_configuration().install()
+}
+
+/// Sets tracing up by code; what it says wins over file and environment.
+pub fn builder() -> Builder {
+    Builder {
+        registry: Registry::linked(),
+        settings: Settings::default(),
+        given: Vec::new(),
+        #[cfg(feature = "config")]
+        source: Source::default(),
+        overrides: Vec::new(),
+    }
+}
+
+/// Set-up by code. See [`builder`].
+#[derive(Clone)]
+#[must_use = "nothing is set up before `install` or `build`"]
+pub struct Builder {
+    registry: Registry,
+    settings: Settings,
+    /// Providers made by code, in place of those that the settings name.
+    given: Vec<Arc<dyn ProviderFactory>>,
+    #[cfg(feature = "config")]
+    source: Source,
+    overrides: Vec<Override>,
+}
+
+/// A setting made by code, applied after file and environment.
+type Override = Arc<dyn Fn(&mut Settings) + Send + Sync>;
+
+/// What file, environment and code say together.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    /// Names of providers; several fan out.
+    pub(crate) types: Vec<String>,
+    pub(crate) enabled: bool,
+    pub(crate) resource: Resource,
+    pub(crate) sampler: Sampler,
+    pub(crate) propagators: Vec<String>,
+    pub(crate) recorder: RecorderConfig,
+    pub(crate) redaction: bool,
+    pub(crate) redacted_keys: Vec<String>,
+    pub(crate) flush_on_signals: bool,
+    pub(crate) shutdown_timeout: Duration,
+    pub(crate) debug_open_spans: bool,
+    pub(crate) noop_on_error: bool,
+    /// Where the configuration stands, for messages about providers.
+    #[cfg(feature = "config")]
+    pub(crate) providers: config::ProviderTables,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            types: vec!["noop".to_owned()],
+            enabled: true,
+            resource: Resource::new(),
+            sampler: Sampler::default(),
+            propagators: spandrel_propagation::NAMES.iter().map(|name| (*name).to_owned()).collect(),
+            recorder: RecorderConfig::default(),
+            redaction: true,
+            redacted_keys: Vec::new(),
+            flush_on_signals: false,
+            shutdown_timeout: Duration::from_secs(5),
+            debug_open_spans: false,
+            noop_on_error: false,
+            #[cfg(feature = "config")]
+            providers: config::ProviderTables::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// Reads `spandrel.toml`, or the file that `SPANDREL_CONFIG` names, and the
+    /// environment, when it is installed or built.
+    #[cfg(feature = "config")]
+    pub fn read_configuration(mut self) -> Self {
+        self.source = Source::standard();
+        self
+    }
+
+    /// Reads this file when it is installed or built, but not the environment.
+    #[cfg(feature = "config")]
+    pub fn config_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.source = Source::file(path.into());
+        self
+    }
+
+    /// Takes the settings from this TOML text, but not the environment.
+    #[cfg(feature = "config")]
+    pub fn config_text(mut self, toml: impl Into<String>) -> Self {
+        self.source = Source::text(toml.into());
+        self
+    }
+
+    /// The name of the service, `service.name`.
+    pub fn service(self, name: &str) -> Self {
+        self.resource_attribute("service.name", name)
+    }
+
+    /// An attribute of what produces the spans.
+    pub fn resource_attribute(self, key: &str, value: impl ToValue) -> Self {
+        let attribute = spandrel_plugin_api::OwnedAttribute::new(key, value);
+        self.set(move |settings| settings.resource.set(&attribute.key, &attribute.value))
+    }
+
+    /// The providers by name: `"file"`, or several with commas between.
+    pub fn provider_type(self, names: &str) -> Self {
+        let names = split_names(names);
+        self.set(move |settings| settings.types.clone_from(&names))
+    }
+
+    /// Makes a provider available by its name, in place of a linked one.
+    pub fn register(mut self, factory: impl ProviderFactory + 'static) -> Self {
+        self.registry.register(Arc::new(factory));
+        self
+    }
+
+    /// Uses this provider, whatever the configuration names; twice for two.
+    ///
+    /// `make` is called when tracing is installed, and on [`reload`](crate::reload) again.
+    pub fn provider<P: TracingProvider + 'static>(
+        self,
+        name: &str,
+        make: impl Fn() -> P + Send + Sync + 'static,
+    ) -> Self {
+        self.given(name, move || Provider::Live(Box::new(make())))
+    }
+
+    /// Uses a recorder over this exporter, whatever the configuration names;
+    /// twice for two.
+    ///
+    /// `make` is called when tracing is installed, and on [`reload`](crate::reload) again.
+    pub fn exporter<E: SpanExporter + 'static>(self, name: &str, make: impl Fn() -> E + Send + Sync + 'static) -> Self {
+        self.given(name, move || Provider::Exporter(Box::new(make())))
+    }
+
+    /// Which spans are recorded; all that a parent does not forbid unless set.
+    pub fn sampler(self, sampler: Sampler) -> Self {
+        self.set(move |settings| settings.sampler = sampler.clone())
+    }
+
+    /// What a span may hold.
+    pub fn limits(self, limits: SpanLimits) -> Self {
+        self.set(move |settings| settings.recorder.limits = limits.clone())
+    }
+
+    /// How finished spans travel to the exporters.
+    pub fn batch(self, batch: BatchConfig) -> Self {
+        self.set(move |settings| settings.recorder.batch = batch.clone())
+    }
+
+    /// Keys whose values are redacted besides the default ones.
+    pub fn redact<'a>(self, keys: impl IntoIterator<Item = &'a str>) -> Self {
+        let keys: Vec<String> = keys.into_iter().map(str::to_owned).collect();
+        self.set(move |settings| settings.redacted_keys.extend(keys.iter().cloned()))
+    }
+
+    /// Whether anything is redacted at all; yes unless set.
+    pub fn redaction(self, on: bool) -> Self {
+        self.set(move |settings| settings.redaction = on)
+    }
+
+    /// Delivers the last spans also on `std::process::exit`, SIGTERM and SIGINT.
+    pub fn flush_on_signals(self, on: bool) -> Self {
+        self.set(move |settings| settings.flush_on_signals = on)
+    }
+
+    /// How long dropping the guard may take; 5 seconds unless set.
+    pub fn shutdown_timeout(self, timeout: Duration) -> Self {
+        self.set(move |settings| settings.shutdown_timeout = timeout)
+    }
+
+    /// Keeps a list of the open spans; see [`open_spans`](crate::open_spans).
+    pub fn debug_open_spans(self, on: bool) -> Self {
+        self.set(move |settings| settings.debug_open_spans = on)
+    }
+
+    /// Makes a tracer without installing it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`init`], [`ErrorKind::AlreadyInstalled`] aside.
+    pub fn build(&self) -> Result<Tracer, Error> {
+        self.build_from(&self.settings()?)
+    }
+
+    /// Makes a tracer and installs it for the whole program.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`init`].
+    pub fn install(self) -> Result<Guard, Error> {
+        // Looked at first, so that a second call opens no second file.
+        if global::installed().current.is_some() {
+            return Err(already_installed());
+        }
+        let settings = self.settings()?;
+        let tracer = self.build_from(&settings)?;
+        let mut installed = global::installed();
+        if installed.current.is_some() {
+            return Err(already_installed());
+        }
+        installed.current = Some(tracer);
+        installed.all.push(tracer);
+        installed.builder = Some(self);
+        global::activate(Some(tracer));
+        drop(installed);
+        if settings.flush_on_signals {
+            exit::install(settings.shutdown_timeout)?;
+        }
+        Ok(Guard { timeout: settings.shutdown_timeout })
+    }
+
+    /// A tracer with these providers in place of those that the settings name.
+    pub(crate) fn tracer_over(&self, providers: Vec<(String, Provider)>) -> Result<Tracer, Error> {
+        assemble(&self.settings()?, providers)
+    }
+
+    fn settings(&self) -> Result<Settings, Error> {
+        let mut settings = self.settings.clone();
+        #[cfg(feature = "config")]
+        self.source.apply(&mut settings)?;
+        for change in &self.overrides {
+            change(&mut settings);
+        }
+        Ok(settings)
+    }
+
+    fn build_from(&self, settings: &Settings) -> Result<Tracer, Error> {
+        let host = Host::new(&settings.resource);
+        if !settings.enabled {
+            return assemble(settings, vec![("noop".to_owned(), self.registry.create("noop", "", &host)?)]);
+        }
+        let made = if self.given.is_empty() {
+            settings.types.iter().map(|name| self.make(name, settings, &host)).collect()
+        } else {
+            self.given.iter().map(|f| Ok((f.name().to_owned(), f.create("", &host)?))).collect()
+        };
+        match made {
+            Ok(providers) => assemble(settings, providers),
+            Err(error) if settings.noop_on_error => {
+                report(Level::Warning, &format!("tracing is off because on_error = \"noop\": {error}"));
+                assemble(settings, vec![("noop".to_owned(), self.registry.create("noop", "", &host)?)])
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn make(&self, name: &str, settings: &Settings, host: &Host<'_>) -> Result<(String, Provider), Error> {
+        #[cfg(feature = "config")]
+        let made = {
+            let table = settings.providers.text(name)?;
+            self.registry.create(name, &table, host).map_err(|error| settings.providers.locate(name, error))
+        };
+        #[cfg(not(feature = "config"))]
+        let made = {
+            let _ = settings;
+            self.registry.create(name, "", host)
+        };
+        Ok((name.to_owned(), made?))
+    }
+
+    fn given(mut self, name: &str, make: impl Fn() -> Provider + Send + Sync + 'static) -> Self {
+        self.given.push(Arc::new(Given { name: name.to_owned(), make }));
+        self
+    }
+
+    fn set(mut self, change: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
+        self.overrides.push(Arc::new(change));
+        self
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Builder").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// Names between commas.
+pub(crate) fn split_names(names: &str) -> Vec<String> {
+    names.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// A provider made by code.
+struct Given<F> {
+    name: String,
+    make: F,
+}
+
+impl<F: Fn() -> Provider + Send + Sync> ProviderFactory for Given<F> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn create(&self, _: &str, _: &Host<'_>) -> Result<Provider, Error> {
+        Ok((self.make)())
+    }
+}
+
+/// Puts a tracer together: one recorder for all exporters, beside live providers.
+fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<Tracer, Error> {
+    if providers.is_empty() {
+        let message = "no provider is named; set TRACING_TYPE, for example to `file` or `noop`";
+        return Err(Error::new(ErrorKind::ConfigInvalid, message));
+    }
+    let redaction = match settings.redaction {
+        true => Redaction::new(settings.redacted_keys.iter().map(String::as_str)),
+        false => Redaction::off(),
+    };
+    let mut resource = Resource::new();
+    let attributes: Vec<_> = settings.resource.attributes().collect();
+    redaction.attributes(&attributes, |clean| clean.iter().for_each(|a| resource.set(a.key, a.value)));
+
+    let names: Vec<&str> = providers.iter().map(|(name, _)| name.as_str()).collect();
+    let name = names.join(",");
+    let mut live: Vec<Box<dyn TracingProvider>> = Vec::new();
+    let mut exporters = Vec::new();
+    for (name, provider) in providers {
+        match provider {
+            Provider::Live(provider) => live.push(provider),
+            Provider::Exporter(exporter) => exporters.push((name, exporter)),
+            _ => return Err(Error::new(ErrorKind::Unsupported, "a kind of provider that this version does not know")),
+        }
+    }
+    if !exporters.is_empty() {
+        live.push(Box::new(Recorder::new(settings.recorder.clone(), &resource, exporters)));
+    }
+    let provider = match live.len() {
+        1 => live.swap_remove(0),
+        _ => Box::new(Fanout::new(live)),
+    };
+
+    let mut core = Core::new(name, provider);
+    core.only_forwards = core.name == "noop";
+    core.sampler = settings.sampler.clone();
+    core.redaction = redaction;
+    core.open_spans = settings.debug_open_spans.then(OpenSpans::new);
+    for name in &settings.propagators {
+        let propagator = spandrel_propagation::by_name(name);
+        core.propagators.push(propagator.ok_or_else(|| unknown_propagator(name))?);
+    }
+    // Lives until the process ends, and stays reachable if it was installed.
+    Ok(Tracer(Box::leak(Box::new(core))))
+}
+
+pub(crate) fn unknown_propagator(name: &str) -> Error {
+    let known = spandrel_propagation::NAMES;
+    let meant = spandrel_plugin_api::suggest::nearest(name, known.iter().copied());
+    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    let message = format!("there is no propagator `{name}`{meant}");
+    Error::new(ErrorKind::ConfigInvalid, message).with_context("available", known.join(", "))
+}
+
+fn already_installed() -> Error {
+    let message = "tracing is installed already; call `init` once, and `reload` or `set_provider` to change it later";
+    Error::new(ErrorKind::AlreadyInstalled, message)
+}
+
+/// Delivers the last spans when it is dropped; keep it until the end of `main`.
+#[derive(Debug)]
+#[must_use = "dropping the guard shuts tracing down"]
+pub struct Guard {
+    timeout: Duration,
+}
+
+impl Guard {
+    /// Delivers the last spans and says what became of all of them.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`shutdown`](crate::shutdown).
+    pub fn shutdown(self, deadline: Duration) -> Result<Report, ShutdownError> {
+        std::mem::forget(self);
+        runtime::shutdown(deadline)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Err(error) = runtime::shutdown(self.timeout) {
+            report(Level::Warning, &error.to_string());
+        }
+    }
+}

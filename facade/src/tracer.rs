@@ -1,0 +1,206 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use spandrel_plugin_api::diagnostics::{Level, report};
+use spandrel_plugin_api::{BranchStats, Error, ErrorKind, SpanState, Stats, Timestamp, TracingProvider, suppression};
+use spandrel_propagation::Propagator;
+
+use crate::context::{Context, Scope};
+use crate::open_spans::OpenSpans;
+use crate::redaction::Redaction;
+use crate::sampler::Sampler;
+
+/// A provider with all that decides what reaches it: sampler, redaction, propagators.
+///
+/// Made by [`Builder::build`](crate::Builder::build) for a part of the program, a test
+/// above all; a program as a whole [installs](crate::Builder::install) one. Lives
+/// until the process ends, so that spans never outlive their provider.
+#[derive(Clone, Copy)]
+pub struct Tracer(pub(crate) &'static Core);
+
+/// What a [`Tracer`] points to.
+pub(crate) struct Core {
+    pub(crate) name: String,
+    provider: Box<dyn TracingProvider>,
+    pub(crate) sampler: Sampler,
+    pub(crate) redaction: Redaction,
+    pub(crate) propagators: Vec<Box<dyn Propagator>>,
+    /// Nothing is recorded; contexts that come in are passed on as they are.
+    pub(crate) only_forwards: bool,
+    pub(crate) keeps_context: bool,
+    pub(crate) open_spans: Option<OpenSpans>,
+    closed: AtomicBool,
+    panics: AtomicU32,
+    lost: AtomicU64,
+}
+
+/// After this many panics a provider is not called again.
+const MAX_PANICS: u32 = 3;
+
+impl Tracer {
+    /// A context in which this tracer takes the place of the installed one.
+    ///
+    /// ```
+    /// # let tracer = spandrel::builder().build().unwrap();
+    /// tracer.context().within(|| spandrel::with_span("seen by this tracer alone", |_| ()));
+    /// ```
+    #[must_use]
+    pub fn context(self) -> Context {
+        Context::of_scope(Scope { tracer: Some(self.0), ..Scope::default() })
+    }
+
+    /// The name of its provider; several are joined with commas.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        &self.0.name
+    }
+
+    /// What became of its spans so far.
+    #[must_use]
+    pub fn stats(self) -> Stats {
+        self.0.stats()
+    }
+
+    /// Delivers all spans that have ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] after `deadline`, or what the backend says.
+    pub fn flush(self, deadline: Duration) -> Result<(), Error> {
+        self.0.flush(deadline)
+    }
+
+    /// Delivers what is left and stops. A second call is harmless.
+    ///
+    /// # Errors
+    ///
+    /// As [`flush`](Self::flush).
+    pub fn shutdown(self, deadline: Duration) -> Result<(), Error> {
+        self.0.shutdown(deadline)
+    }
+}
+
+impl Core {
+    pub(crate) fn new(name: String, provider: Box<dyn TracingProvider>) -> Self {
+        let mut core = Self {
+            name,
+            provider,
+            sampler: Sampler::default(),
+            redaction: Redaction::off(),
+            propagators: Vec::new(),
+            only_forwards: false,
+            keeps_context: false,
+            open_spans: None,
+            closed: AtomicBool::new(false),
+            panics: AtomicU32::new(0),
+            lost: AtomicU64::new(0),
+        };
+        core.keeps_context = core.call(|provider| provider.keeps_context()).unwrap_or(false);
+        core
+    }
+
+    /// Calls the provider, with tracing suppressed on this thread. A panic ends
+    /// here; `None` for it, and always after three.
+    #[inline]
+    pub(crate) fn call<R>(&self, call: impl FnOnce(&dyn TracingProvider) -> R) -> Option<R> {
+        if self.panics.load(Ordering::Relaxed) >= MAX_PANICS {
+            return None;
+        }
+        let _suppressed = suppression::enter();
+        match catch_unwind(AssertUnwindSafe(|| call(&*self.provider))) {
+            Ok(result) => Some(result),
+            Err(_) => {
+                self.count_panic();
+                None
+            }
+        }
+    }
+
+    /// Starts a recorded span; `None` is a counted loss.
+    #[inline]
+    pub(crate) fn start(&self, start: impl FnOnce(&dyn TracingProvider) -> SpanState) -> Option<SpanState> {
+        let state = self.call(start);
+        if state.is_none() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+        state
+    }
+
+    /// Ends a recorded span.
+    #[inline]
+    pub(crate) fn end(&self, state: SpanState, end: Timestamp) {
+        // Outside of the closure: a provider that is not called any more must not
+        // keep a destructor of its own from being watched.
+        let mut state = Some(state);
+        let ended = self.call(|provider| provider.end_span(state.take().unwrap_or_default(), end));
+        if ended.is_none() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            if catch_unwind(AssertUnwindSafe(|| drop(state))).is_err() {
+                self.count_panic();
+            }
+        }
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = self.call(|provider| provider.stats()).unwrap_or_default();
+        let lost = self.lost.load(Ordering::Relaxed);
+        stats.recorded += lost;
+        stats.panics += u64::from(self.panics.load(Ordering::Relaxed));
+        if stats.branches.is_empty() && lost > 0 {
+            let mut branch = BranchStats::default();
+            branch.name.clone_from(&self.name);
+            stats.branches.push(branch);
+        }
+        for branch in &mut stats.branches {
+            branch.dropped.panicked += lost;
+        }
+        stats
+    }
+
+    pub(crate) fn flush(&self, deadline: Duration) -> Result<(), Error> {
+        self.call(|provider| provider.force_flush(deadline)).unwrap_or_else(|| Err(self.panicked()))
+    }
+
+    pub(crate) fn retire(&self) {
+        self.call(|provider| provider.retire());
+    }
+
+    pub(crate) fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
+        self.closed.store(true, Ordering::Relaxed);
+        self.call(|provider| provider.shutdown(deadline)).unwrap_or_else(|| Err(self.panicked()))
+    }
+
+    /// Whether it was shut down.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    fn count_panic(&self) {
+        let panics = self.panics.fetch_add(1, Ordering::Relaxed) + 1;
+        if panics == MAX_PANICS {
+            let name = &self.name;
+            report(Level::Warning, &format!("provider {name} panicked {panics} times and is out of service now"));
+        }
+    }
+
+    fn panicked(&self) -> Error {
+        Error::new(ErrorKind::Panicked, "the provider panicked").with_context("provider", &self.name)
+    }
+}
+
+impl fmt::Debug for Tracer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tracer")
+            .field("provider", &self.0.name)
+            .field("sampler", &self.0.sampler)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Core({})", self.name)
+    }
+}

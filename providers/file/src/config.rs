@@ -1,0 +1,160 @@
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use spandrel_plugin_api::{Error, ErrorKind};
+
+/// The table `[provider.file]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct FileConfig {
+    /// The file; directories above it are created.
+    pub path: PathBuf,
+    /// What a line looks like.
+    pub format: Format,
+    /// What written lines survive.
+    pub durability: Durability,
+    /// Least time between two syncs with [`Durability::Interval`], in milliseconds.
+    pub sync_interval_ms: u64,
+    /// When to begin a new file, and what happens to the old one.
+    pub rotate: Rotation,
+}
+
+/// What a line looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Format {
+    /// One OTLP/JSON object per batch, as the OpenTelemetry Collector's file exporter writes.
+    #[default]
+    Otlp,
+    /// One structured log line per span.
+    Log,
+}
+
+/// What written lines survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Durability {
+    /// A killed process: the operating system has the lines and writes them later.
+    #[default]
+    Process,
+    /// A power loss too, but for the lines of the last interval.
+    Interval,
+    /// A power loss too.
+    Every,
+}
+
+/// When to begin a new file, and what happens to the old one: `[provider.file.rotate]`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Rotation {
+    /// Most bytes in a file; 0 means any number. A batch is never split, so a
+    /// file with a single batch may be larger.
+    pub max_bytes: u64,
+    /// Most seconds from the creation of a file to its rotation; 0 means any number.
+    pub max_age_s: u64,
+    /// How many rotated files are kept; 0 means all.
+    pub keep: usize,
+    /// How rotated files are compressed.
+    pub compress: Compression,
+}
+
+/// How rotated files are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Compression {
+    /// Not at all.
+    #[default]
+    None,
+    /// With Zstandard; needs the cargo feature `zstd`.
+    Zstd,
+}
+
+impl FileConfig {
+    /// The defaults with another path.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            format: Format::default(),
+            durability: Durability::default(),
+            sync_interval_ms: 500,
+            rotate: Rotation::default(),
+        }
+    }
+
+    /// Refuses what no type can rule out.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.path.as_os_str().is_empty() {
+            return Err(Error::new(ErrorKind::ConfigInvalid, "the path of the trace file is empty")
+                .with_context("key", "path")
+                .with_context("remedy", "set provider.file.path or leave it out"));
+        }
+        if self.rotate.compress == Compression::Zstd && !cfg!(feature = "zstd") {
+            return Err(Error::new(ErrorKind::ConfigInvalid, "this program was built without Zstandard")
+                .with_context("key", "rotate.compress")
+                .with_context("remedy", "enable the cargo feature `zstd` of spandrel-provider-file, or set \"none\""));
+        }
+        Ok(())
+    }
+}
+
+impl Default for FileConfig {
+    fn default() -> Self {
+        Self::new("traces.jsonl")
+    }
+}
+
+impl Default for Rotation {
+    fn default() -> Self {
+        Self { max_bytes: 100 * 1024 * 1024, max_age_s: 0, keep: 10, compress: Compression::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use spandrel_plugin_api::{ErrorKind, config::parse};
+
+    use super::{Compression, Durability, FileConfig, Format};
+
+    #[test]
+    fn every_setting_has_a_default() {
+        let config: FileConfig = parse("").unwrap();
+        assert_eq!(config, FileConfig::default());
+        assert_eq!(config.rotate.max_bytes, 104_857_600);
+
+        let text = "path = '/x/t.jsonl'\nformat = 'log'\ndurability = 'interval'\nsync_interval_ms = 7\n\
+                    [rotate]\nmax_bytes = 1\nmax_age_s = 2\nkeep = 3\ncompress = 'zstd'";
+        let config: FileConfig = parse(text).unwrap();
+        assert_eq!((config.format, config.durability, config.sync_interval_ms), (Format::Log, Durability::Interval, 7));
+        let rotate = config.rotate;
+        assert_eq!((rotate.max_bytes, rotate.max_age_s, rotate.keep, rotate.compress), (1, 2, 3, Compression::Zstd));
+    }
+
+    #[test]
+    fn errors_name_the_key_and_what_is_possible() {
+        let error = parse::<FileConfig>("durability = 'always'").unwrap_err();
+        assert_eq!(error.context("key"), Some("durability"));
+        assert_eq!(error.message(), "unknown variant `always`, expected one of `process`, `interval`, `every`");
+
+        let error = parse::<FileConfig>("[rotate]\nkeeep = 3").unwrap_err();
+        assert!(error.message().contains("did you mean `keep`?"), "{error}");
+
+        let error = FileConfig::new("").check().unwrap_err();
+        assert_eq!((error.kind(), error.context("key")), (ErrorKind::ConfigInvalid, Some("path")));
+    }
+
+    #[cfg(not(feature = "zstd"))]
+    #[test]
+    fn compression_without_its_feature_is_refused() {
+        let mut config = FileConfig::default();
+        config.rotate.compress = Compression::Zstd;
+        let error = config.check().unwrap_err();
+        assert_eq!(error.context("key"), Some("rotate.compress"));
+        assert!(error.to_string().contains("cargo feature `zstd`"), "{error}");
+    }
+}
