@@ -1,5 +1,8 @@
 /// Attributes, borrowed: an array of [`Attribute`](crate::Attribute).
 ///
+/// Values are borrowed, so bind what is computed for it to a name first, or
+/// write the macro right into the call that takes the attributes.
+///
 /// ```
 /// use spandrel as tracing;
 ///

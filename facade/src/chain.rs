@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use spandrel_plugin_api::{SpanContext, SpanState, Timestamp};
+use spandrel_plugin_api::{SpanContext, SpanState, Timestamp, suppression};
 
 use crate::clock;
 use crate::context::{self, Scope};
@@ -107,18 +107,17 @@ pub(crate) fn leave(key: u64) -> Option<Box<Live>> {
 /// closures and polls, which nest.
 #[inline]
 pub(crate) fn leave_scope(key: u64) -> Option<Box<Live>> {
-    if with_top(|top| top.key == key) == Some(true) {
-        return leave(key);
+    let top = take_top()?;
+    let is_within = std::iter::successors(Some(&top), |live| live.below.as_ref()).any(|live| live.key == key);
+    let mut top_key = top.key;
+    set_top(Some(top));
+    while is_within && top_key != key {
+        end(leave(top_key)?, None);
+        let top = take_top()?;
+        top_key = top.key;
+        set_top(Some(top));
     }
-    with(key, |_| ())?;
-    loop {
-        let top_key = with_top(|top| top.key)?;
-        let live = leave(top_key)?;
-        if top_key == key {
-            return Some(live);
-        }
-        end(live, None);
-    }
+    leave(key)
 }
 
 /// Ends the span, if it is one, and pools the live half.
@@ -138,9 +137,13 @@ pub(crate) fn end(mut live: Box<Live>, time: Option<Timestamp>) {
 
 const MAX_POOLED: usize = 64;
 
-/// Calls `f` with the innermost one. What `f` calls finds an empty chain.
+/// Calls `f` with the innermost one. What `f` calls finds an empty chain, and
+/// inside a provider there is none.
 #[inline]
 pub(crate) fn with_top<R>(f: impl FnOnce(&mut Live) -> R) -> Option<R> {
+    if suppression::is_active() {
+        return None;
+    }
     let mut top = take_top()?;
     let result = f(&mut top);
     set_top(Some(top));
@@ -161,6 +164,9 @@ pub(crate) fn with_current<R>(f: impl FnOnce(Option<&SpanContext>) -> R) -> R {
 /// Calls `f` with the one that has this key, if this thread is in it.
 #[inline]
 pub(crate) fn with<R>(key: u64, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
+    if suppression::is_active() {
+        return None;
+    }
     let mut top = take_top()?;
     let mut at = Some(&mut top);
     let mut result = None;

@@ -121,16 +121,21 @@ impl Context {
     /// started them.
     #[must_use = "the context is left at once if the guard is dropped"]
     pub fn attach(&self) -> ContextGuard {
-        let mut live = chain::new_live();
-        live.context = self.span.clone().unwrap_or_default();
-        live.scope = ScopeSwitch::Set(self.scope.clone());
-        ContextGuard { key: chain::enter(live).ok(), _not_send: PhantomData }
+        ContextGuard { key: self.enter(), _not_send: PhantomData }
     }
 
     /// Calls `f` within the context.
     pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _guard = self.attach();
+        let _scope = ContextScope { key: self.enter() };
         f()
+    }
+
+    fn enter(&self) -> Option<u64> {
+        let mut live = chain::new_live();
+        live.context = self.span.clone().unwrap_or_default();
+        live.scope = ScopeSwitch::Set(self.scope.clone());
+        // While the thread is ending there is nothing to be entered.
+        chain::enter(live).ok()
     }
 
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
@@ -159,6 +164,19 @@ pub struct ContextGuard {
 impl Drop for ContextGuard {
     fn drop(&mut self) {
         if let Some(live) = self.key.and_then(chain::leave) {
+            chain::end(live, None);
+        }
+    }
+}
+
+/// Leaves a context with all that was entered in it and forgotten.
+struct ContextScope {
+    key: Option<u64>,
+}
+
+impl Drop for ContextScope {
+    fn drop(&mut self) {
+        if let Some(live) = self.key.and_then(chain::leave_scope) {
             chain::end(live, None);
         }
     }

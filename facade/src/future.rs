@@ -175,10 +175,11 @@ impl<F: Future> Future for InContext<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<F::Output> {
         let mut this = self.project();
-        let _guard = this.context.attach();
-        let output = ready!(this.future.as_mut().as_pin_mut().expect(POLLED_AGAIN).poll(cx));
-        this.future.set(None);
-        Poll::Ready(output)
+        this.context.within(|| {
+            let output = ready!(this.future.as_mut().as_pin_mut().expect(POLLED_AGAIN).poll(cx));
+            this.future.set(None);
+            Poll::Ready(output)
+        })
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use spandrel_plugin_api::{Error, ErrorKind, Provider, Stats};
 
-use crate::open_spans::{OpenSpan, OpenSpans};
+use crate::open_spans::OpenSpan;
 use crate::report::{Report, ShutdownError};
 use crate::tracer::Tracer;
 use crate::{global, setup};
@@ -79,7 +79,7 @@ pub fn stats() -> Stats {
 #[must_use]
 pub fn open_spans() -> Vec<OpenSpan> {
     let all = global::installed().all.clone();
-    all.iter().filter_map(|tracer| tracer.0.open_spans.as_ref()).flat_map(OpenSpans::list).collect()
+    all.into_iter().flat_map(Tracer::open_spans).collect()
 }
 
 /// Delivers what is left, within `deadline`, and switches tracing off for good.

@@ -41,7 +41,8 @@ pub fn capture(f: impl FnOnce()) -> Trace {
     capture.finish()
 }
 
-/// As [`capture`], for a future.
+/// As [`capture`], for a future, which must start its spans while it is polled:
+/// hand over an `async` block.
 pub async fn capture_async(future: impl Future<Output = ()>) -> Trace {
     let capture = Capture::new();
     future.in_context(capture.tracer.context()).await;

@@ -8,7 +8,7 @@ use spandrel_plugin_api::{BranchStats, Error, ErrorKind, SpanState, Stats, Times
 use spandrel_propagation::Propagator;
 
 use crate::context::{Context, Scope};
-use crate::open_spans::OpenSpans;
+use crate::open_spans::{OpenSpan, OpenSpans};
 use crate::redaction::Redaction;
 use crate::sampler::Sampler;
 
@@ -61,6 +61,13 @@ impl Tracer {
     #[must_use]
     pub fn stats(self) -> Stats {
         self.0.stats()
+    }
+
+    /// Its spans that are open now, the oldest first; empty unless the
+    /// configuration says `debug_open_spans = true`.
+    #[must_use]
+    pub fn open_spans(self) -> Vec<OpenSpan> {
+        self.0.open_spans.as_ref().map(OpenSpans::list).unwrap_or_default()
     }
 
     /// Delivers all spans that have ended.

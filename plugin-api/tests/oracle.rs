@@ -55,10 +55,10 @@ fn exercise(parts: &[&[u8]]) {
 
 /// Checks the reader against prost if both can be expected to agree.
 fn agrees(message: &[u8]) -> Result<(), TestCaseError> {
-    if let Ok(decoded) = Request::decode(message) {
-        if known_difference(Kind::Request, message).is_none() {
-            prop_assert_eq!(read(&[message]).map_err(|e| e.to_string()), Ok(expected(&decoded)));
-        }
+    if let Ok(decoded) = Request::decode(message)
+        && known_difference(Kind::Request, message).is_none()
+    {
+        prop_assert_eq!(read(&[message]).map_err(|e| e.to_string()), Ok(expected(&decoded)));
     }
     Ok(())
 }
@@ -242,6 +242,50 @@ fn ids_of_the_wrong_length_are_refused() {
             wire::put_bytes(&mut span, number, &vec![1; *len]);
             assert_eq!(only_span(&span).unwrap_err().kind(), ErrorKind::Malformed, "field {number}, {len} bytes");
         }
+    }
+}
+
+#[test]
+fn what_is_malformed_inside_is_refused_before_a_view_shows_it() {
+    let bad_text = wrapped(b"\xff", &[field::ANY_STRING]);
+    let bad_pair = wrapped(&bad_text, &[field::KEY_VALUE_VALUE]);
+    let in_span = [
+        wrapped(b"\xff", &[field::SPAN_NAME]),
+        wrapped(b"\xff", &[field::SPAN_TRACE_STATE]),
+        wrapped(b"\xff", &[field::STATUS_MESSAGE, field::SPAN_STATUS]),
+        wrapped(b"\xff", &[field::KEY_VALUE_KEY, field::SPAN_ATTRIBUTES]),
+        wrapped(&bad_pair, &[field::SPAN_ATTRIBUTES]),
+        wrapped(&wrap_in_list(&wrap_in_array(&bad_text)), &[field::KEY_VALUE_VALUE, field::SPAN_ATTRIBUTES]),
+        wrapped(b"\xff", &[field::EVENT_NAME, field::SPAN_EVENTS]),
+        wrapped(&bad_pair, &[field::EVENT_ATTRIBUTES, field::SPAN_EVENTS]),
+        wrapped(b"short", &[field::LINK_TRACE_ID, field::SPAN_LINKS]),
+        wrapped(&bad_pair, &[field::LINK_ATTRIBUTES, field::SPAN_LINKS]),
+    ];
+    let in_request = [
+        wrapped(
+            &bad_pair,
+            &[field::RESOURCE_ATTRIBUTES, field::RESOURCE_SPANS_RESOURCE, field::REQUEST_RESOURCE_SPANS],
+        ),
+        wrapped(
+            b"\xff",
+            &[
+                field::SCOPE_NAME,
+                field::SCOPE_SPANS_SCOPE,
+                field::RESOURCE_SPANS_SCOPE_SPANS,
+                field::REQUEST_RESOURCE_SPANS,
+            ],
+        ),
+        // Each of these says that it is longer than the message around it.
+        b"\x0a\x03\x12\x02\x12".to_vec(),
+        b"\x0a\x02\x12\x02\x12\x00".to_vec(),
+        b"\x0a\x04\x12\x02\x12\x05\x0a\x03\x12\x01\x00".to_vec(),
+        b"\x0a\x01\x08\x01".to_vec(),
+        b"\x0a\x04\x09\x00\x00\x00\x00\x00\x00\x00\x00".to_vec(),
+    ];
+    for message in in_span.iter().map(|span| wrapped(span, TO_REQUEST)).chain(in_request) {
+        assert!(Request::decode(&*message).is_err() || known_difference(Kind::Request, &message).is_some());
+        assert_eq!(read(&[&message]).unwrap_err().kind(), ErrorKind::Malformed, "{message:?}");
+        exercise(&[&message]);
     }
 }
 

@@ -54,10 +54,10 @@ impl Message {
 
 /// A field with the place of its contents in the message.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Field {
-    pub(crate) number: u32,
-    pub(crate) wire: WireType,
-    pub(crate) varint: u64,
+struct Field {
+    number: u32,
+    wire: WireType,
+    varint: u64,
     begin: usize,
     start: usize,
     end: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Field {
 
 /// The fields of a message by the functions of prost, up to the first group or
 /// malformed field; true if it came to the end.
-pub(crate) fn fields(message: &[u8]) -> (Vec<Field>, bool) {
+fn fields(message: &[u8]) -> (Vec<Field>, bool) {
     let mut fields = Vec::new();
     let mut rest = message;
     while !rest.is_empty() {
