@@ -1,1 +1,4 @@
-//! Tests of whole systems.
+//! What the tests of whole systems share.
+
+pub mod process;
+pub mod trace_file;

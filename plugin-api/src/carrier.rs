@@ -17,6 +17,12 @@ pub trait Carrier {
 pub trait CarrierMut {
     /// Sets the header `name` to `value`, in place of earlier values.
     fn set(&mut self, name: &'static str, value: &str);
+
+    /// Removes the header `name`, which may have been copied from the request
+    /// that came in. A carrier that cannot do that leaves it.
+    fn remove(&mut self, name: &'static str) {
+        let _ = name;
+    }
 }
 
 impl<S: BuildHasher> Carrier for HashMap<String, String, S> {
@@ -31,6 +37,10 @@ impl<S: BuildHasher> CarrierMut for HashMap<String, String, S> {
     fn set(&mut self, name: &'static str, value: &str) {
         self.retain(|k, _| k == name || !k.eq_ignore_ascii_case(name));
         self.insert(name.to_owned(), value.to_owned());
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|k, _| !k.eq_ignore_ascii_case(name));
     }
 }
 
@@ -47,9 +57,13 @@ impl CarrierMut for BTreeMap<String, String> {
         self.retain(|k, _| k == name || !k.eq_ignore_ascii_case(name));
         self.insert(name.to_owned(), value.to_owned());
     }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|k, _| !k.eq_ignore_ascii_case(name));
+    }
 }
 
-impl<K: AsRef<str>, V: AsRef<str>> Carrier for [(K, V)] {
+impl<K: AsRef<str>, V: AsRef<str>> Carrier for &[(K, V)] {
     fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
         for (_, value) in self.iter().filter(|(k, _)| k.as_ref().eq_ignore_ascii_case(name)) {
             each(value.as_ref());
@@ -59,7 +73,7 @@ impl<K: AsRef<str>, V: AsRef<str>> Carrier for [(K, V)] {
 
 impl<K: AsRef<str>, V: AsRef<str>> Carrier for Vec<(K, V)> {
     fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
-        self.as_slice().for_each_value(name, each);
+        (&self[..]).for_each_value(name, each);
     }
 }
 
@@ -67,6 +81,10 @@ impl CarrierMut for Vec<(String, String)> {
     fn set(&mut self, name: &'static str, value: &str) {
         self.retain(|(k, _)| !k.eq_ignore_ascii_case(name));
         self.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn remove(&mut self, name: &'static str) {
+        self.retain(|(k, _)| !k.eq_ignore_ascii_case(name));
     }
 }
 
@@ -90,6 +108,10 @@ mod headers {
             if let Ok(value) = HeaderValue::from_str(value) {
                 self.insert(HeaderName::from_static(name), value);
             }
+        }
+
+        fn remove(&mut self, name: &'static str) {
+            HeaderMap::remove(self, name);
         }
     }
 }

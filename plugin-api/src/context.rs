@@ -139,14 +139,14 @@ impl TraceState {
 
     /// Parses the joined header value.
     ///
-    /// Optional white space and empty members are dropped, as the
-    /// specification allows.
+    /// Optional white space and empty members are dropped, as the specification
+    /// allows; of several members with one key the first stays.
     ///
     /// # Errors
     ///
-    /// A sentence if a key or a value has a character it may not have, a key
-    /// occurs twice, or there are more than 32 members: the specification asks
-    /// for the whole trace state to be discarded then.
+    /// A sentence if a key or a value has a character it may not have, or there
+    /// are more than 32 members: the specification asks for the whole trace state
+    /// to be discarded then.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let mut members: Vec<(&str, &str)> = Vec::new();
         for member in text.split(',') {
@@ -155,14 +155,9 @@ impl TraceState {
                 continue;
             }
             let (key, value) = member.split_once('=').ok_or("trace state member without `=`")?;
-            if !is_state_key(key) {
-                return Err("trace state key has a character it may not have");
-            }
-            if !is_state_value(value) {
-                return Err("trace state value has a character it may not have");
-            }
+            check_member(key, value)?;
             if members.iter().any(|(k, _)| *k == key) {
-                return Err("trace state has a key twice");
+                continue;
             }
             if members.len() == Self::MAX_MEMBERS {
                 return Err("trace state has more than 32 members");
@@ -189,6 +184,7 @@ impl TraceState {
     ///
     /// As [`parse`](Self::parse).
     pub fn with_member(&self, key: &str, value: &str) -> Result<Self, &'static str> {
+        check_member(key, value)?;
         let others = self.members().filter(|(k, _)| *k != key).take(Self::MAX_MEMBERS - 1);
         let mut text = format!("{key}={value}");
         for (k, v) in others {
@@ -216,6 +212,16 @@ impl TraceState {
         let members: Vec<String> = members.iter().map(|(k, v)| format!("{k}={v}")).collect();
         Self(Some(members.join(",").into()))
     }
+}
+
+fn check_member(key: &str, value: &str) -> Result<(), &'static str> {
+    if !is_state_key(key) {
+        return Err("trace state key has a character it may not have");
+    }
+    if !is_state_value(value) {
+        return Err("trace state value has a character it may not have");
+    }
+    Ok(())
 }
 
 /// Level 2: a key begins with a letter or digit and has at most 256 characters.
@@ -362,7 +368,9 @@ mod tests {
         let state = TraceState::parse(" a=1 , ,b@x=2,0c=3").unwrap();
         assert_eq!(state.as_str(), "a=1,b@x=2,0c=3");
         assert_eq!(state.with_member("b@x", "9").unwrap().as_str(), "b@x=9,a=1,0c=3");
-        for bad in ["a=1,a=2", "A=1", "a", "a=", "a=\u{7}", "a=b=c"] {
+        assert_eq!(TraceState::parse("a=1,b=2,a=3").unwrap().as_str(), "a=1,b=2");
+        assert!(state.with_member("c", "1,d=2").is_err() && state.with_member("c=1,d", "2").is_err());
+        for bad in ["A=1", "a", "a=", "a=\u{7}", "a=b=c"] {
             assert!(TraceState::parse(bad).is_err(), "{bad}");
         }
         let many = (0..33).map(|i| format!("k{i}=v")).collect::<Vec<_>>().join(",");

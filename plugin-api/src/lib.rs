@@ -12,8 +12,10 @@ mod span;
 mod stats;
 mod value;
 
+mod any_value;
 mod reader;
 mod span_data;
+mod view;
 pub mod wire;
 
 pub mod diagnostics;
@@ -25,17 +27,17 @@ pub mod config;
 #[cfg(feature = "json")]
 pub mod json;
 
+pub use any_value::{AnyValue, Attributes, AttributesIter, Values, ValuesIter};
 pub use carrier::{Carrier, CarrierMut};
 pub use context::{ParseIdError, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 pub use error::{Error, ErrorKind};
 pub use exporter::{SpanBatch, SpanExporter};
 pub use factory::{Host, Provider, ProviderFactory};
 pub use provider::{Extraction, TracingProvider};
-pub use reader::{
-    AnyValue, Attributes, AttributesIter, EventView, LinkView, ScopeView, SpanReader, SpanView, Values, ValuesIter,
-};
+pub use reader::SpanReader;
 pub use resource::Resource;
 pub use span::{Event, InstrumentationScope, Link, SpanKind, SpanStart, SpanState, Status, Timestamp};
 pub use span_data::{EventData, LinkData, SpanData, StatusData};
 pub use stats::{BranchStats, Dropped, Stats};
 pub use value::{Attribute, OwnedAttribute, OwnedValue, StrArray, ToValue, Value};
+pub use view::{EventView, LinkView, ScopeView, SpanView};

@@ -265,7 +265,6 @@ pub(crate) fn tag(rest: &mut &[u8]) -> Result<(u32, u32), Error> {
 pub(crate) fn varint(rest: &mut &[u8]) -> Result<u64, Error> {
     let mut value = 0;
     for (i, byte) in rest.iter().take(10).enumerate() {
-        // Bits beyond the 64th are dropped, as the reference decoders do.
         value |= u64::from(byte & 0x7f) << (7 * i);
         if byte & 0x80 == 0 {
             if i == 9 && *byte > 1 {

@@ -217,7 +217,9 @@ impl Propagator for BaggagePropagator {
             }
             entry.encode(&mut header);
         }
-        if !header.is_empty() {
+        if header.is_empty() {
+            carrier.remove(HEADER);
+        } else {
             carrier.set(HEADER, &header);
         }
     }

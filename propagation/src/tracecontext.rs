@@ -35,7 +35,10 @@ impl Propagator for TraceContextPropagator {
         if let Ok(header) = std::str::from_utf8(&header) {
             carrier.set(TRACEPARENT, header);
         }
-        if !context.trace_state().is_empty() {
+        // A trace state copied from elsewhere would be another trace's.
+        if context.trace_state().is_empty() {
+            carrier.remove(TRACESTATE);
+        } else {
             carrier.set(TRACESTATE, context.trace_state().as_str());
         }
     }

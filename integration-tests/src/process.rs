@@ -1,0 +1,114 @@
+//! Programs under test, each in a folder of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A folder that is removed at the end.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// An empty folder.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be made.
+    #[must_use]
+    pub fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("spandrel-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
+        Self(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// The path of a file in it.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The program, in the folder, with nothing of tracing in its environment but `variables`.
+#[must_use]
+pub fn command(program: &str, folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars() {
+        if name.starts_with("TRACING_") || name.starts_with("OTEL_") || name.starts_with("SPANDREL_") {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).envs(variables.iter().copied()).current_dir(folder.path());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a program to its end.
+///
+/// # Panics
+///
+/// If it does not start, or has not ended after a minute.
+#[must_use]
+pub fn run(mut command: Command) -> Output {
+    let child = command.spawn().expect("the program starts");
+    wait(child)
+}
+
+/// Waits for the end of a program.
+///
+/// # Panics
+///
+/// If it has not ended after a minute.
+#[must_use]
+pub fn wait(child: Child) -> Output {
+    let pid = child.id();
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(child.wait_with_output()));
+    match ended.recv_timeout(Duration::from_secs(60)) {
+        Ok(output) => output.expect("the program can be waited for"),
+        Err(_) => {
+            signal(pid, libc::SIGKILL);
+            panic!("the program hangs");
+        }
+    }
+}
+
+/// Sends a signal to a program of ours.
+pub fn signal(pid: u32, signal: i32) {
+    let pid = libc::pid_t::try_from(pid).expect("a process id");
+    // SAFETY: plain values; the process is a child that was not waited for yet.
+    unsafe { libc::kill(pid, signal) };
+}
+
+/// Asks again and again until the answer is yes, at most for a minute.
+///
+/// # Panics
+///
+/// If a minute is not enough.
+pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while !condition() {
+        assert!(Instant::now() < end, "still waiting: {what}");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,61 @@
+//! The last spans arrive however the program ends.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
+
+use spandrel_integration_tests::process::{self, Folder, command, run};
+use spandrel_integration_tests::trace_file::TraceFile;
+
+const TRACED: &str = env!("CARGO_BIN_EXE_traced");
+const FILE: (&str, &str) = ("TRACING_TYPE", "file");
+const ON_SIGNALS: (&str, &str) = ("TRACING_FLUSH_ON_SIGNALS", "true");
+
+#[test]
+fn all_spans_arrive_after_each_way_to_end() {
+    for (mode, variables, code) in [
+        ("return", &[FILE][..], 0),
+        ("panic", &[FILE], 101),
+        ("exit", &[FILE, ON_SIGNALS], 7),
+        ("current-thread", &[FILE], 0),
+        ("inside-async", &[FILE], 0),
+        ("inside-drop", &[FILE], 0),
+    ] {
+        let folder = Folder::new();
+        let output = run(command(TRACED, &folder, &[mode], variables));
+        let file = TraceFile::read(&folder.file("traces.jsonl"));
+        let text = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{mode}: {text}");
+        assert_eq!((file.spans.len(), file.is_torn, file.unreadable), (100, false, 0), "{mode}: {text}");
+    }
+}
+
+#[test]
+fn all_spans_arrive_after_a_signal_and_the_signal_still_ends_the_program() {
+    for signal in [libc::SIGTERM, libc::SIGINT] {
+        let folder = Folder::new();
+        let mut child = command(TRACED, &folder, &["wait"], &[FILE, ON_SIGNALS]).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        process::signal(child.id(), signal);
+        let output = process::wait(child);
+        assert_eq!(output.status.signal(), Some(signal), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(TraceFile::read(&folder.file("traces.jsonl")).spans.len(), 100);
+    }
+}
+
+#[test]
+fn a_forked_child_neither_hangs_nor_exports_twice() {
+    for _ in 0..20 {
+        let folder = Folder::new();
+        let output = run(command(TRACED, &folder, &["fork"], &[FILE]));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said, "child 0\n", "{}", String::from_utf8_lossy(&output.stderr));
+        let file = TraceFile::read(&folder.file("traces.jsonl"));
+        assert_eq!(file.unreadable, 0);
+        assert_eq!(file.distinct_ids(), file.spans.len(), "nothing twice, no equal ids");
+        assert_eq!((file.count("op"), file.count("parent"), file.count("across")), (100, 100, 1));
+        // The exporter is the child's, too, unless the parent was at work with it.
+        assert!([0, 100].contains(&file.count("child")), "{}", file.count("child"));
+    }
+}
