@@ -16,39 +16,30 @@ pub(crate) use tables::ProviderTables;
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Source {
-    file: FileSource,
-    environment: bool,
+    /// Below everything else.
+    pub(crate) defaults: Option<String>,
+    pub(crate) file: FileSource,
+    pub(crate) environment: bool,
 }
 
 #[derive(Debug, Clone, Default)]
-enum FileSource {
+pub(crate) enum FileSource {
     #[default]
     None,
     /// `SPANDREL_CONFIG`, or `spandrel.toml` if it is there.
     Standard,
     Path(PathBuf),
-    Text(String),
 }
 
 impl Source {
-    pub(crate) fn standard() -> Self {
-        Self { file: FileSource::Standard, environment: true }
-    }
-
-    pub(crate) fn file(path: PathBuf) -> Self {
-        Self { file: FileSource::Path(path), environment: false }
-    }
-
-    pub(crate) fn text(toml: String) -> Self {
-        Self { file: FileSource::Text(toml), environment: false }
-    }
-
     /// Writes what file and environment say into the settings.
     pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        if let Some(text) = &self.defaults {
+            file::apply(text, "defaults of the program", &variable, settings)?;
+        }
         match &self.file {
             FileSource::None => {}
-            FileSource::Text(text) => file::apply(text, "configuration", &variable, settings)?,
             FileSource::Path(path) => apply_file(path, &variable, settings)?,
             FileSource::Standard => match variable("SPANDREL_CONFIG") {
                 Some(path) => apply_file(&PathBuf::from(path), &variable, settings)?,

@@ -61,6 +61,10 @@ extern "C" fn on_exit() {
 
 fn deliver() {
     let Some(hooks) = HOOKS.get() else { return };
+    // A program that did it itself knows what became of its spans.
+    if runtime::is_shut_down() {
+        return;
+    }
     // A panic must not leave a function that C calls.
     let result = std::panic::catch_unwind(|| runtime::shutdown(hooks.timeout));
     if let Ok(Err(error)) = result {

@@ -9,6 +9,10 @@ use crate::span::Span;
 
 /// Runs a future within a new span, which ends with it. See [`InSpanExt::in_span`].
 ///
+/// The span starts with this call, as a child of what is current here, not with
+/// the first poll. In a task of its own, spawn it with `spandrel::spawn`, so that ambient
+/// attributes and baggage follow.
+///
 /// ```
 /// use spandrel as tracing;
 ///

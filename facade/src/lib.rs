@@ -32,6 +32,7 @@ mod registry;
 mod report;
 mod setup;
 
+pub mod provider;
 #[cfg(feature = "tokio")]
 mod spawn;
 #[cfg(feature = "memory")]
@@ -48,7 +49,7 @@ pub use future::{InContext, InSpan, InSpanExt, InSpanMut, TryInSpan, try_with_sp
 pub use open_spans::OpenSpan;
 pub use redaction::REDACTED;
 pub use report::{Report, ShutdownError};
-pub use runtime::{disable, enable, flush, is_enabled, open_spans, reload, set_provider, shutdown, stats};
+pub use runtime::{disable, enable, flush, is_enabled, open_spans, reload, set_provider, shutdown, stats, tracer};
 pub use sampler::{Sampler, SamplerRule, SamplingInput};
 #[cfg(feature = "config")]
 pub use setup::init;
@@ -58,9 +59,11 @@ pub use span::{Entered, Span, SpanRef, start_span};
 pub use spawn::{spawn, spawn_blocking};
 pub use tracer::Tracer;
 
+pub use provider::{Provider, ProviderFactory, SpanExporter, TracingProvider};
 pub use spandrel_plugin_api::{
-    Attribute, Carrier, CarrierMut, Error, ErrorKind, InstrumentationScope, Provider, ProviderFactory, SpanContext,
-    SpanExporter, SpanId, SpanKind, Stats, Status, ToValue, TraceFlags, TraceId, TraceState, TracingProvider, Value,
+    Attribute, BranchStats, Carrier, CarrierMut, Dropped, Error, ErrorKind, EventData, InstrumentationScope, LinkData,
+    OwnedAttribute, OwnedValue, SpanContext, SpanData, SpanId, SpanKind, Stats, Status, StatusData, ToValue,
+    TraceFlags, TraceId, TraceState, Value,
 };
 pub use spandrel_propagation::Baggage;
 pub use spandrel_recorder::{BatchConfig, OverflowPolicy, SpanLimits};

@@ -114,11 +114,10 @@ impl Live {
             return;
         }
         let (kind, text) = (std::any::type_name::<E>(), error.to_string());
-        let details = attrs! {
-            attributes::EXCEPTION_TYPE => kind,
-            attributes::EXCEPTION_MESSAGE => text,
-        };
-        self.add_event(attributes::EXCEPTION, None, &details);
+        let details = attrs! { attributes::EXCEPTION_MESSAGE => text, attributes::EXCEPTION_TYPE => kind };
+        // An error that is only a text has no type worth telling.
+        let is_text = kind == "str" || kind == "&str" || kind == "alloc::string::String";
+        self.add_event(attributes::EXCEPTION, None, if is_text { &details[..1] } else { &details });
         self.set_status(Status::Error(&text));
     }
 }

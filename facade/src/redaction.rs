@@ -174,7 +174,8 @@ impl Redaction {
             } else {
                 continue;
             };
-            if !secret.is_empty() {
+            // What others have redacted already stays as they put it.
+            if !secret.is_empty() && !text[secret.clone()].trim_start_matches('[').starts_with("REDACTED") {
                 secrets.push(secret);
             }
         }
@@ -263,14 +264,14 @@ fn value_after(text: &str, start: usize) -> std::ops::Range<usize> {
     begin..begin + len
 }
 
-/// `user:password` of a URL whose authority begins at `start`.
+/// `user:password` of a URL whose authority begins at `start`; a user alone may be a token.
 fn user_info(text: &str, start: usize) -> std::ops::Range<usize> {
     let authority = &text[start..];
     let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
     let authority = &authority[..authority.find(ends).unwrap_or(authority.len())];
     match authority.rfind('@') {
-        Some(end) if authority[..end].contains(':') => start..start + end,
-        _ => start..start,
+        Some(end) => start..start + end,
+        None => start..start,
     }
 }
 
@@ -316,6 +317,11 @@ mod tests {
             (r#"{"api_key": "sk-1", "n": 2}"#, r#"{"api_key": "[REDACTED]", "n": 2}"#),
             (r#"{\"password\":\"x\"}"#, r#"{\"password\":\"[REDACTED]\"}"#),
             ("postgres://bob:s3cret@db/x?a=b", "postgres://[REDACTED]@db/x?a=b"),
+            ("https://ghp_token@host/x", "https://[REDACTED]@host/x"),
+            (
+                "https://REDACTED:REDACTED@host/?access_token=REDACTED",
+                "https://REDACTED:REDACTED@host/?access_token=REDACTED",
+            ),
             ("email=a@b.c, phone: 123", "email=[REDACTED], phone: [REDACTED]"),
             ("time 12:30, ratio a=b, http://x/", "time 12:30, ratio a=b, http://x/"),
             ("password=", "password="),

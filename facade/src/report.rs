@@ -47,6 +47,12 @@ impl Report {
         self.sum(Stats::pending)
     }
 
+    /// Whether every recorded span is accounted for.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.providers.iter().all(|(_, stats)| stats.is_balanced())
+    }
+
     fn sum(&self, count: impl Fn(&Stats) -> u64) -> u64 {
         self.providers.iter().map(|(_, stats)| count(stats)).sum()
     }
@@ -67,8 +73,8 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, (name, stats)) in self.providers.iter().enumerate() {
-            write!(f, "{}{name}: {stats}", if i == 0 { "" } else { " | " })?;
+        for (i, (_, stats)) in self.providers.iter().enumerate() {
+            write!(f, "{}{stats}", if i == 0 { "" } else { " | " })?;
         }
         Ok(())
     }

@@ -9,10 +9,16 @@ use crate::report::{Report, ShutdownError};
 use crate::tracer::Tracer;
 use crate::{global, setup};
 
-/// Whether spans that start now go anywhere.
+/// Whether spans that start on this thread now have a tracer.
 #[must_use]
 pub fn is_enabled() -> bool {
-    global::is_active()
+    global::active().is_some()
+}
+
+/// The tracer of spans that start on this thread now; `None` where tracing is off.
+#[must_use]
+pub fn tracer() -> Option<Tracer> {
+    global::active().map(Tracer)
 }
 
 /// Switches tracing on again after [`disable`]; nothing before installation.
@@ -80,6 +86,11 @@ pub fn stats() -> Stats {
 pub fn open_spans() -> Vec<OpenSpan> {
     let all = global::installed().all.clone();
     all.into_iter().flat_map(Tracer::open_spans).collect()
+}
+
+/// Whether everything that was installed was shut down.
+pub(crate) fn is_shut_down() -> bool {
+    global::installed().all.iter().all(|tracer| tracer.0.is_closed())
 }
 
 /// Delivers what is left, within `deadline`, and switches tracing off for good.

@@ -118,21 +118,22 @@ impl Builder {
     /// environment, when it is installed or built.
     #[cfg(feature = "config")]
     pub fn read_configuration(mut self) -> Self {
-        self.source = Source::standard();
+        self.source = Source { file: config::FileSource::Standard, environment: true, ..self.source };
         self
     }
 
     /// Reads this file when it is installed or built, but not the environment.
     #[cfg(feature = "config")]
     pub fn config_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
-        self.source = Source::file(path.into());
+        self.source = Source { file: config::FileSource::Path(path.into()), ..self.source };
         self
     }
 
-    /// Takes the settings from this TOML text, but not the environment.
+    /// Settings of the program itself as TOML text: what file and environment
+    /// leave open. The other methods here win over both.
     #[cfg(feature = "config")]
-    pub fn config_text(mut self, toml: impl Into<String>) -> Self {
-        self.source = Source::text(toml.into());
+    pub fn default_config(mut self, toml: impl Into<String>) -> Self {
+        self.source = Source { defaults: Some(toml.into()), ..self.source };
         self
     }
 

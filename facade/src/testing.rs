@@ -141,6 +141,12 @@ pub struct Expected {
 }
 
 impl Expected {
+    /// Says what the elements are where there are none.
+    #[doc(hidden)]
+    pub fn list<const N: usize>(list: [Self; N]) -> [Self; N] {
+        list
+    }
+
     #[doc(hidden)]
     pub fn check(expected: &[Self], trace: &Trace) {
         let mut differences = String::new();
@@ -203,7 +209,7 @@ macro_rules! assert_trace {
 #[macro_export]
 macro_rules! __expected_spans {
     ([$($done:expr,)*]) => {
-        [$($done),*] as [$crate::testing::Expected; _]
+        $crate::testing::Expected::list([$($done),*])
     };
     ([$($done:expr,)*] $name:literal { $($children:tt)* } $($rest:tt)*) => {
         $crate::__expected_spans!([$($done,)* $crate::__expected_span!($name () { $($children)* }),] $($rest)*)

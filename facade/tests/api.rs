@@ -51,8 +51,8 @@ fn errors_become_status_and_event() {
     let span = trace.span("parse");
     assert_eq!(span.status, StatusData::Error("invalid digit found in string".into()));
     let details = &span.event("exception").unwrap().attributes;
-    assert_eq!(details[0].value, OwnedValue::Str("core::num::error::ParseIntError".into()));
-    assert_eq!(details[1].value, OwnedValue::Str("invalid digit found in string".into()));
+    assert_eq!(details[0].value, OwnedValue::Str("invalid digit found in string".into()));
+    assert_eq!(details[1].value, OwnedValue::Str("core::num::error::ParseIntError".into()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

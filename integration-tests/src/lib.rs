@@ -1,4 +1,5 @@
 //! What the tests of whole systems share.
 
+pub mod otlp_json;
 pub mod process;
 pub mod trace_file;

@@ -69,7 +69,7 @@ const CASES: &[Case] = &[
         file: "",
         variables: &[("SPANDREL_CONFIG", "missing.toml")],
         says: &[
-            "cannot read the configuration file (path: missing.toml, remedy: set SPANDREL_CONFIG to a readable file",
+            "cannot read the configuration file (path: missing.toml; remedy: set SPANDREL_CONFIG to a readable file",
         ],
     },
     Case {

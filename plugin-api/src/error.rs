@@ -89,7 +89,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
         for (i, (key, value)) in self.0.context.iter().enumerate() {
-            write!(f, "{}{key}: {value}", if i == 0 { " (" } else { ", " })?;
+            write!(f, "{}{key}: {value}", if i == 0 { " (" } else { "; " })?;
         }
         if !self.0.context.is_empty() {
             f.write_str(")")?;
@@ -130,7 +130,7 @@ mod tests {
             .with_context("path", "/x")
             .with_context("remedy", "choose another path")
             .with_source(std::io::Error::other("disk on fire"));
-        let text = "cannot write the trace file (path: /x, remedy: choose another path): disk on fire";
+        let text = "cannot write the trace file (path: /x; remedy: choose another path): disk on fire";
         assert_eq!(error.to_string(), text);
         assert_eq!(format!("{error:?}"), text);
         assert_eq!(error.context("path"), Some("/x"));

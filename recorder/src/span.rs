@@ -98,14 +98,16 @@ impl RunningSpan {
         self.name.push_str(name);
     }
 
-    /// `Ok` is final, `Unset` is ignored, only an error carries a text.
+    /// `Ok` is final, `Unset` is ignored, only an error carries a text. An error
+    /// without a text keeps an earlier one, which knows more.
     pub(crate) fn set_status(&mut self, status: Status<'_>) {
         let (slot, message) = match status {
             Status::Unset => return,
             Status::Ok => (StatusSlot::Ok, ""),
             Status::Error(message) => (StatusSlot::Error, message),
         };
-        if self.status != StatusSlot::Ok {
+        let says_less = message.is_empty() && (self.status, slot) == (StatusSlot::Error, StatusSlot::Error);
+        if self.status != StatusSlot::Ok && !says_less {
             self.status = slot;
             self.status_message.clear();
             self.status_message.push_str(message);

@@ -8,7 +8,7 @@ use spandrel_recorder::{OverflowPolicy, RecorderConfig};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{ProviderTables, Variable};
+use super::Variable;
 use crate::sampler::{Sampler, SamplerRule};
 use crate::setup::{Settings, split_names};
 
@@ -179,7 +179,7 @@ impl File {
             set(&mut settings.redaction, redaction.enabled);
             settings.redacted_keys.extend(redaction.keys.unwrap_or_default());
         }
-        settings.providers = ProviderTables::new(self.provider.unwrap_or_default(), origins);
+        settings.providers.merge(self.provider.unwrap_or_default(), origins);
         Ok(())
     }
 }

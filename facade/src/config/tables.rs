@@ -12,8 +12,10 @@ pub(crate) struct ProviderTables {
 }
 
 impl ProviderTables {
-    pub(super) fn new(tables: toml::Table, origins: BTreeMap<String, String>) -> Self {
-        Self { tables, origins }
+    /// Adds tables; a key that is there already gets the new value.
+    pub(super) fn merge(&mut self, tables: toml::Table, origins: BTreeMap<String, String>) {
+        merge(&mut self.tables, tables);
+        self.origins.extend(origins);
     }
 
     /// Sets `provider.<name>.<path>` from a variable.
@@ -47,11 +49,24 @@ impl ProviderTables {
             };
             self.origins.iter().find(|(known, _)| ends(known)).map(|(_, origin)| origin.clone())
         });
+        // An unknown provider is not made better by its own name.
+        if error.kind() == ErrorKind::ProviderNotFound {
+            return error;
+        }
         let error = match found {
             Some(origin) => error.with_context("at", origin),
             None => error,
         };
         error.with_context("provider", name)
+    }
+}
+
+fn merge(into: &mut toml::Table, from: toml::Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(known)), toml::Value::Table(table)) => merge(known, table),
+            (_, value) => drop(into.insert(key, value)),
+        }
     }
 }
 

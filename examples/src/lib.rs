@@ -1,1 +1,0 @@
-//! Programs that show Spandrel at work.
