@@ -4,6 +4,7 @@
 
 mod environment;
 mod file;
+mod sampler;
 mod tables;
 
 use std::path::PathBuf;

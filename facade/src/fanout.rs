@@ -1,8 +1,8 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spandrel_plugin_api::{
-    Attribute, Carrier, CarrierMut, Error, Event, Extraction, Link, SpanContext, SpanStart, SpanState, Stats, Status,
-    Timestamp, TracingProvider,
+    Attribute, Carrier, CarrierMut, Deadline, Error, Event, Extraction, Link, SpanContext, SpanStart, SpanState, Stats,
+    Status, Timestamp, TracingProvider,
 };
 
 /// Several providers as one: each gets every call, with the same ids.
@@ -32,8 +32,8 @@ impl Fanout {
         deadline: Duration,
         call: impl Fn(&dyn TracingProvider, Duration) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let until = Instant::now() + deadline;
-        let results = self.providers.iter().map(|p| call(&**p, until.saturating_duration_since(Instant::now())));
+        let until = Deadline::after(deadline);
+        let results = self.providers.iter().map(|p| call(&**p, until.left()));
         results.collect::<Vec<_>>().into_iter().collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use spandrel_plugin_api::{Error, ErrorKind, Provider, Stats};
+use spandrel_plugin_api::{Deadline, Error, ErrorKind, Provider, Stats};
 
 use crate::open_spans::OpenSpan;
 use crate::report::{Report, ShutdownError};
@@ -108,9 +108,9 @@ pub fn shutdown(deadline: Duration) -> Result<Report, ShutdownError> {
 }
 
 fn each_within(deadline: Duration, call: impl Fn(Tracer, Duration) -> Result<(), Error>) -> Result<(), Error> {
-    let until = Instant::now() + deadline;
+    let until = Deadline::after(deadline);
     let all = global::installed().all.clone();
-    let results = all.iter().map(|tracer| call(*tracer, until.saturating_duration_since(Instant::now())));
+    let results = all.iter().map(|tracer| call(*tracer, until.left()));
     results.collect::<Vec<_>>().into_iter().collect()
 }
 

@@ -3,3 +3,8 @@
 pub mod otlp_json;
 pub mod process;
 pub mod trace_file;
+
+/// The README's snippets compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -47,7 +47,7 @@ const CASES: &[Case] = &[
         mode: "return",
         file: "[sampler]\nratio = 1.5\n",
         variables: &[],
-        says: &["spandrel.toml:1:1: the sampling ratio must be a number from 0 to 1, not 1.5"],
+        says: &["spandrel.toml:2:1: the sampling ratio must be a number from 0 to 1, not 1.5"],
     },
     Case {
         what: "bad ratio in the environment",

@@ -78,7 +78,6 @@ impl<'a> AnyValue<'a> {
 
 impl Attributes<'_> {
     /// Whether these are the same bytes; the same place is quicker to tell.
-    #[cfg(feature = "json")]
     pub(crate) fn is_same(self, other: Self) -> bool {
         std::ptr::eq(self.message, other.message) || self.message == other.message
     }

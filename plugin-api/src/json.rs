@@ -1,324 +1,323 @@
-//! OTLP/JSON: what the OpenTelemetry Collector's file exporter writes.
+//! JSON: a small writer for any document, and batches as OTLP/JSON.
 //!
-//! Ids are hexadecimal, 64-bit integers are texts, enumerations are numbers and
-//! field names are in camel case.
-//!
-//! Source: OTLP specification 1.x, section "JSON Protobuf Encoding"; file
-//! exporter specification (status: development).
+//! The writer appends to bytes and nests by closures, so that every bracket is
+//! closed. Texts are escaped as RFC 8259 demands and no further; doubles without
+//! a JSON form are the texts `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+mod otlp;
 
-use crate::{AnyValue, Attributes, Error, EventView, LinkView, ScopeView, SpanBatch, SpanView, Status, TraceId};
+use std::collections::HashSet;
+use std::fmt::{self, Display, Write as _};
+use std::io::Write as _;
 
-/// Appends the batch as one JSON object `{"resourceSpans":[...]}`, without a line end.
+use crate::{AnyValue, Attributes};
+
+pub use otlp::write_batch;
+
+/// Appends an object whose members `fill` writes.
 ///
-/// # Errors
+/// # Examples
 ///
-/// [`Malformed`](crate::ErrorKind::Malformed) if the batch cannot be read; `out`
-/// is as it was then.
-pub fn write_batch(out: &mut Vec<u8>, batch: &SpanBatch<'_>) -> Result<(), Error> {
-    let spans = batch.spans().collect::<Result<Vec<_>, _>>()?;
-    write(out, &TracesData(&spans));
-    Ok(())
+/// ```
+/// use spandrel_plugin_api::json;
+///
+/// let mut out = Vec::new();
+/// json::object(&mut out, |line| {
+///     line.text("name", "checkout");
+///     line.array("events", |events| events.object(|event| event.number("time", 7_u64)));
+/// });
+/// assert_eq!(out, br#"{"name":"checkout","events":[{"time":7}]}"#);
+/// ```
+pub fn object(out: &mut Vec<u8>, fill: impl FnOnce(&mut Object<'_>)) {
+    out.push(b'{');
+    fill(&mut Object { out, is_empty: true });
+    out.push(b'}');
 }
 
-/// Appends any serialisable value as JSON.
-pub fn write(out: &mut Vec<u8>, value: &impl Serialize) {
-    // Writing into memory fails only for maps with keys that are not texts,
-    // and there are none.
-    let start = out.len();
-    if serde_json::to_writer(&mut *out, value).is_err() {
-        out.truncate(start);
-        out.extend_from_slice(b"null");
-    }
-}
-
-/// An attribute value as plain JSON: `3`, `"x"`, `[1, 2]`.
+/// An object being written.
+///
+/// The keys are the caller's affair: one used twice is written twice.
 #[derive(Debug)]
-pub struct PlainValue<'a>(pub AnyValue<'a>);
+pub struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
 
-/// Attributes as a plain JSON object.
+/// An array being written.
 #[derive(Debug)]
-pub struct PlainAttributes<'a>(pub Attributes<'a>);
+pub struct Array<'a> {
+    out: &'a mut Vec<u8>,
+    is_empty: bool,
+}
 
-impl Serialize for PlainValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            AnyValue::Empty => serializer.serialize_unit(),
-            AnyValue::Str(v) => serializer.serialize_str(v),
-            AnyValue::Bool(v) => serializer.serialize_bool(v),
-            AnyValue::I64(v) => serializer.serialize_i64(v),
-            AnyValue::F64(v) if v.is_finite() => serializer.serialize_f64(v),
-            AnyValue::F64(v) => serializer.serialize_str(double_name(v)),
-            AnyValue::Bytes(v) => serializer.serialize_str(&base64(v)),
-            AnyValue::Array(values) => serializer.collect_seq(values.into_iter().map(PlainValue)),
-            AnyValue::KeyValueList(list) => PlainAttributes(list).serialize(serializer),
-        }
+// The generic methods do nothing but call their argument, so that what is
+// compiled for each closure is little more than the closure.
+impl Object<'_> {
+    /// Writes a text.
+    pub fn text(&mut self, key: &str, value: &str) {
+        text(self.key(key), value);
+    }
+
+    /// Writes what is displayed as a text.
+    pub fn display(&mut self, key: &str, value: &dyn Display) {
+        let out = self.key(key);
+        out.push(b'"');
+        // Writing into memory does not fail; a `Display` that does is cut there.
+        let _ = write!(Escaped(out), "{value}");
+        out.push(b'"');
+    }
+
+    /// Writes an integer.
+    pub fn number(&mut self, key: &str, value: impl Into<i128>) {
+        integer(self.key(key), value.into());
+    }
+
+    /// Writes a double.
+    pub fn float(&mut self, key: &str, value: f64) {
+        float(self.key(key), value);
+    }
+
+    /// Writes true or false.
+    pub fn boolean(&mut self, key: &str, value: bool) {
+        boolean(self.key(key), value);
+    }
+
+    /// Writes null.
+    pub fn null(&mut self, key: &str) {
+        self.key(key).extend_from_slice(b"null");
+    }
+
+    /// Writes an attribute value as plain JSON: `3`, `"x"`, `[1,2]`; bytes in Base64.
+    pub fn value(&mut self, key: &str, value: AnyValue<'_>) {
+        plain(self.key(key), value);
+    }
+
+    /// Writes attributes of one or more places as a single object.
+    ///
+    /// Of those with the same key only the last is written.
+    pub fn attributes(&mut self, key: &str, lists: &[Attributes<'_>]) {
+        attributes(self.key(key), lists);
+    }
+
+    /// Writes an object whose members `fill` writes.
+    pub fn object(&mut self, key: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        object(self.key(key), fill);
+    }
+
+    /// Writes an array whose elements `fill` writes.
+    pub fn array(&mut self, key: &str, fill: impl FnOnce(&mut Array<'_>)) {
+        array(self.key(key), fill);
+    }
+
+    /// Writes the key; the value goes into what is returned.
+    fn key(&mut self, key: &str) -> &mut Vec<u8> {
+        separate(self.out, &mut self.is_empty);
+        text(self.out, key);
+        self.out.push(b':');
+        self.out
     }
 }
 
-impl Serialize for PlainAttributes<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.into_iter().map(|(key, value)| (key, PlainValue(value))))
+impl Array<'_> {
+    /// Writes an attribute value as plain JSON.
+    pub fn value(&mut self, value: AnyValue<'_>) {
+        plain(self.element(), value);
+    }
+
+    /// Writes an object whose members `fill` writes.
+    pub fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) {
+        object(self.element(), fill);
+    }
+
+    fn element(&mut self) -> &mut Vec<u8> {
+        separate(self.out, &mut self.is_empty);
+        self.out
     }
 }
 
-struct TracesData<'a, 'b>(&'b [SpanView<'a>]);
-struct ResourceSpans<'a, 'b>(&'b [SpanView<'a>]);
-struct ScopeSpans<'a, 'b>(&'b [SpanView<'a>]);
-struct Scope<'a>(ScopeView<'a>);
-struct Span<'a, 'b>(&'b SpanView<'a>);
-struct Event<'a>(EventView<'a>);
-struct Link<'a>(LinkView<'a>);
-struct StatusObject<'a>(Status<'a>);
-struct KeyValues<'a>(Attributes<'a>);
-struct KeyValue<'a>(&'a str, AnyValue<'a>);
-struct Any<'a>(AnyValue<'a>);
-struct Seq<I>(I);
+fn array(out: &mut Vec<u8>, fill: impl FnOnce(&mut Array<'_>)) {
+    out.push(b'[');
+    fill(&mut Array { out, is_empty: true });
+    out.push(b']');
+}
 
-impl Serialize for TracesData<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Spans of one resource stand together, and so do those of one scope.
-        let groups: Vec<_> = self.0.chunk_by(|a, b| a.resource().is_same(b.resource())).collect();
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("resourceSpans", &Seq(groups.iter().map(|spans| ResourceSpans(spans))))?;
-        map.end()
+fn separate(out: &mut Vec<u8>, is_empty: &mut bool) {
+    if !std::mem::take(is_empty) {
+        out.push(b',');
     }
 }
 
-impl Serialize for ResourceSpans<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(span) = self.0.first() {
-            map.serialize_entry("resource", &AttributesObject(span.resource()))?;
-        }
-        let groups: Vec<_> = self.0.chunk_by(|a, b| a.scope() == b.scope()).collect();
-        map.serialize_entry("scopeSpans", &Seq(groups.iter().map(|spans| ScopeSpans(spans))))?;
-        map.end()
+// Calls itself for what is nested in the value, which the reader has checked to
+// end at a depth that is no danger to the stack.
+fn plain(out: &mut Vec<u8>, value: AnyValue<'_>) {
+    match value {
+        AnyValue::Empty => out.extend_from_slice(b"null"),
+        AnyValue::Str(v) => text(out, v),
+        AnyValue::Bool(v) => boolean(out, v),
+        AnyValue::I64(v) => integer(out, v.into()),
+        AnyValue::F64(v) => float(out, v),
+        AnyValue::Bytes(v) => base64(out, v),
+        AnyValue::Array(values) => array(out, |array| values.into_iter().for_each(|v| array.value(v))),
+        AnyValue::KeyValueList(list) => attributes(out, &[list]),
     }
 }
 
-struct AttributesObject<'a>(Attributes<'a>);
-
-impl Serialize for AttributesObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("attributes", &KeyValues(self.0))?;
-        map.end()
-    }
+fn attributes(out: &mut Vec<u8>, lists: &[Attributes<'_>]) {
+    let mut all: Vec<_> = lists.iter().copied().flatten().collect();
+    // From the end, so that the first of a key to be seen is the last.
+    let mut seen = HashSet::with_capacity(all.len());
+    all.reverse();
+    all.retain(|(key, _)| seen.insert(*key));
+    object(out, |object| all.into_iter().rev().for_each(|(key, value)| object.value(key, value)));
 }
 
-impl Serialize for ScopeSpans<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if let Some(span) = self.0.first() {
-            map.serialize_entry("scope", &Scope(span.scope()))?;
-        }
-        map.serialize_entry("spans", &Seq(self.0.iter().map(Span)))?;
-        map.end()
-    }
+fn boolean(out: &mut Vec<u8>, value: bool) {
+    out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
-impl Serialize for Scope<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("name", self.0.name)?;
-        if !self.0.version.is_empty() {
-            map.serialize_entry("version", self.0.version)?;
-        }
-        map.end()
-    }
+fn integer(out: &mut Vec<u8>, value: i128) {
+    // Writing into memory does not fail, here and below.
+    let _ = match i64::try_from(value) {
+        Ok(value) => write!(out, "{value}"),
+        Err(_) => write!(out, "{value}"),
+    };
 }
 
-impl Serialize for Span<'_, '_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let span = self.0;
-        let (attributes, events, links) = span.dropped_counts();
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("traceId", text(&trace_id(span.trace_id())))?;
-        map.serialize_entry("spanId", text(&span.span_id().to_hex()))?;
-        if !span.trace_state().is_empty() {
-            map.serialize_entry("traceState", span.trace_state())?;
-        }
-        if let Some(parent) = span.parent_span_id() {
-            map.serialize_entry("parentSpanId", text(&parent.to_hex()))?;
-        }
-        if span.flags() != 0 {
-            map.serialize_entry("flags", &span.flags())?;
-        }
-        map.serialize_entry("name", span.name())?;
-        map.serialize_entry("kind", &span.kind().to_otlp())?;
-        map.serialize_entry("startTimeUnixNano", &Text(span.start().unix_nanos()))?;
-        map.serialize_entry("endTimeUnixNano", &Text(span.end().unix_nanos()))?;
-        if span.attributes().into_iter().next().is_some() {
-            map.serialize_entry("attributes", &KeyValues(span.attributes()))?;
-        }
-        if attributes > 0 {
-            map.serialize_entry("droppedAttributesCount", &attributes)?;
-        }
-        if span.events().next().is_some() {
-            map.serialize_entry("events", &Seq(span.events().map(Event)))?;
-        }
-        if events > 0 {
-            map.serialize_entry("droppedEventsCount", &events)?;
-        }
-        if span.links().next().is_some() {
-            map.serialize_entry("links", &Seq(span.links().map(Link)))?;
-        }
-        if links > 0 {
-            map.serialize_entry("droppedLinksCount", &links)?;
-        }
-        map.serialize_entry("status", &StatusObject(span.status()))?;
-        map.end()
-    }
-}
-
-impl Serialize for Event<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("timeUnixNano", &Text(self.0.time().unix_nanos()))?;
-        map.serialize_entry("name", self.0.name())?;
-        map.serialize_entry("attributes", &KeyValues(self.0.attributes()))?;
-        if self.0.dropped_attributes() > 0 {
-            map.serialize_entry("droppedAttributesCount", &self.0.dropped_attributes())?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for Link<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("traceId", text(&trace_id(self.0.trace_id())))?;
-        map.serialize_entry("spanId", text(&self.0.span_id().to_hex()))?;
-        if !self.0.trace_state().is_empty() {
-            map.serialize_entry("traceState", self.0.trace_state())?;
-        }
-        map.serialize_entry("attributes", &KeyValues(self.0.attributes()))?;
-        if self.0.dropped_attributes() > 0 {
-            map.serialize_entry("droppedAttributesCount", &self.0.dropped_attributes())?;
-        }
-        if self.0.flags() != 0 {
-            map.serialize_entry("flags", &self.0.flags())?;
-        }
-        map.end()
-    }
-}
-
-impl Serialize for StatusObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self.0 {
-            Status::Unset => {}
-            Status::Ok => map.serialize_entry("code", &1)?,
-            Status::Error(message) => {
-                if !message.is_empty() {
-                    map.serialize_entry("message", message)?;
-                }
-                map.serialize_entry("code", &2)?;
-            }
-        }
-        map.end()
-    }
-}
-
-impl Serialize for KeyValues<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.into_iter().map(|(key, value)| KeyValue(key, value)))
-    }
-}
-
-impl Serialize for KeyValue<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("key", self.0)?;
-        map.serialize_entry("value", &Any(self.1))?;
-        map.end()
-    }
-}
-
-impl Serialize for Any<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        match self.0 {
-            AnyValue::Empty => {}
-            AnyValue::Str(v) => map.serialize_entry("stringValue", v)?,
-            AnyValue::Bool(v) => map.serialize_entry("boolValue", &v)?,
-            AnyValue::I64(v) => map.serialize_entry("intValue", &Text(v))?,
-            AnyValue::F64(_) => map.serialize_entry("doubleValue", &PlainValue(self.0))?,
-            AnyValue::Bytes(v) => map.serialize_entry("bytesValue", &base64(v))?,
-            AnyValue::Array(values) => map.serialize_entry("arrayValue", &Values(values))?,
-            AnyValue::KeyValueList(list) => map.serialize_entry("kvlistValue", &ListObject(list))?,
-        }
-        map.end()
-    }
-}
-
-struct Values<'a>(crate::Values<'a>);
-struct ListObject<'a>(Attributes<'a>);
-/// A 64-bit integer is a text in OTLP/JSON.
-struct Text<T>(T);
-
-impl Serialize for Values<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("values", &Seq(self.0.into_iter().map(Any)))?;
-        map.end()
-    }
-}
-
-impl Serialize for ListObject<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("values", &KeyValues(self.0))?;
-        map.end()
-    }
-}
-
-impl<T: std::fmt::Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl<I: Iterator<Item: Serialize> + Clone> Serialize for Seq<I> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut seq = serializer.serialize_seq(None)?;
-        for item in self.0.clone() {
-            seq.serialize_element(&item)?;
-        }
-        seq.end()
-    }
-}
-
-fn trace_id(id: TraceId) -> [u8; 32] {
-    id.to_hex()
-}
-
-fn text(hex: &[u8]) -> &str {
-    std::str::from_utf8(hex).unwrap_or_default()
-}
-
-/// JSON has no such numbers; these are the names of the protobuf mapping.
-fn double_name(value: f64) -> &'static str {
-    if value.is_nan() {
-        "NaN"
-    } else if value > 0.0 {
-        "Infinity"
+/// JSON has no numbers that are not finite; these are the names of the protobuf mapping.
+fn float(out: &mut Vec<u8>, value: f64) {
+    if value.is_finite() {
+        // The shortest digits that read as the same double, as `0.5`, `3.0` or
+        // `1e-7`: all of them are JSON.
+        let _ = write!(out, "{value:?}");
+    } else if value.is_nan() {
+        text(out, "NaN");
     } else {
-        "-Infinity"
+        text(out, if value > 0.0 { "Infinity" } else { "-Infinity" });
     }
 }
 
-fn base64(bytes: &[u8]) -> String {
+fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    out.push(b'"');
     for chunk in bytes.chunks(3) {
         let group = chunk.iter().fold(0_u32, |g, b| g << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
         for i in 0..4 {
             let digit = DIGITS[(group >> (18 - 6 * i) & 63) as usize];
-            out.push(if i <= chunk.len() { char::from(digit) } else { '=' });
+            out.push(if i <= chunk.len() { digit } else { b'=' });
         }
     }
-    out
+    out.push(b'"');
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    escape(out, text);
+    out.push(b'"');
+}
+
+fn escape(out: &mut Vec<u8>, text: &str) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (i, byte) in bytes.iter().copied().enumerate() {
+        let escape = match byte {
+            b'"' | b'\\' => byte,
+            0x20.. => continue,
+            0x08 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            0x0c => b'f',
+            b'\r' => b'r',
+            _ => b'u',
+        };
+        out.extend_from_slice(&bytes[copied..i]);
+        out.extend_from_slice(&[b'\\', escape]);
+        if escape == b'u' {
+            out.extend_from_slice(&[b'0', b'0', b'0' + (byte >> 4), DIGITS[usize::from(byte & 15)]]);
+        }
+        copied = i + 1;
+    }
+    out.extend_from_slice(&bytes[copied..]);
+}
+
+/// Escapes what is formatted into it.
+struct Escaped<'a>(&'a mut Vec<u8>);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        escape(self.0, text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Object, object};
+
+    fn written(fill: impl FnOnce(&mut Object<'_>)) -> String {
+        let mut out = Vec::new();
+        object(&mut out, fill);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn controls_are_escaped_and_nothing_else_but_quotes_and_backslashes() {
+        for code in 0..0x20 {
+            let c = char::from(code);
+            let escape = match c {
+                '\u{8}' => r"\b".to_owned(),
+                '\t' => r"\t".to_owned(),
+                '\n' => r"\n".to_owned(),
+                '\u{c}' => r"\f".to_owned(),
+                '\r' => r"\r".to_owned(),
+                _ => format!(r"\u{code:04x}"),
+            };
+            assert_eq!(written(|o| o.text("k", &format!("{c}a{c}"))), format!(r#"{{"k":"{escape}a{escape}"}}"#));
+        }
+        assert_eq!(written(|o| o.text("\"\\\"", "a\"\\b/c")), r#"{"\"\\\"":"a\"\\b/c"}"#);
+        let others = "käse 🧀 \u{7f}\u{9b}\u{2028}\u{fffd}\u{10ffff}";
+        assert_eq!(written(|o| o.text(others, others)), format!(r#"{{"{others}":"{others}"}}"#));
+    }
+
+    #[test]
+    fn what_is_displayed_is_one_text() {
+        let [a, b] = ["\"a\n", "\\b"];
+        assert_eq!(written(|o| o.display("k", &format_args!("{a}-{b:>4}"))), r#"{"k":"\"a\n-  \\b"}"#);
+    }
+
+    #[test]
+    fn commas_stand_between() {
+        let text = written(|o| {
+            o.object("none", |_| {});
+            o.array("empty", |_| {});
+            o.null("null");
+            o.boolean("yes", true);
+            o.array("two", |a| {
+                a.object(|o| o.boolean("no", false));
+                a.object(|o| {
+                    o.text("", "");
+                    o.null("");
+                });
+            });
+        });
+        assert_eq!(text, r#"{"none":{},"empty":[],"null":null,"yes":true,"two":[{"no":false},{"":"","":null}]}"#);
+    }
+
+    #[test]
+    fn numbers_to_their_limits() {
+        let numbers = written(|o| {
+            o.number("a", u64::MAX);
+            o.number("b", i64::MIN);
+            o.number("c", 0);
+            o.number("d", i128::MIN);
+        });
+        let expected = r#"{"a":18446744073709551615,"b":-9223372036854775808,"c":0,"#;
+        assert_eq!(numbers, format!(r#"{expected}"d":{}}}"#, i128::MIN));
+
+        let floats = [3.0, -0.0, 1e-7, 1e16, 0.1, f64::NAN, f64::INFINITY, f64::NEG_INFINITY];
+        let expected = ["3.0", "-0.0", "1e-7", "1e16", "0.1", r#""NaN""#, r#""Infinity""#, r#""-Infinity""#];
+        for (value, text) in floats.into_iter().zip(expected) {
+            assert_eq!(written(|o| o.float("k", value)), format!(r#"{{"k":{text}}}"#));
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 mod carrier;
 mod context;
+mod deadline;
 mod error;
 mod exporter;
 mod factory;
@@ -19,17 +20,17 @@ mod view;
 pub mod wire;
 
 pub mod diagnostics;
+pub mod json;
 pub mod suggest;
 pub mod suppression;
 
 #[cfg(feature = "config")]
 pub mod config;
-#[cfg(feature = "json")]
-pub mod json;
 
 pub use any_value::{AnyValue, Attributes, AttributesIter, Values, ValuesIter};
 pub use carrier::{Carrier, CarrierMut};
 pub use context::{ParseIdError, SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+pub use deadline::Deadline;
 pub use error::{Error, ErrorKind};
 pub use exporter::{SpanBatch, SpanExporter};
 pub use factory::{Host, Provider, ProviderFactory};

@@ -1,10 +1,10 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, RateLimit, report};
-use spandrel_plugin_api::{BranchStats, Error, ErrorKind, SpanBatch, SpanExporter, suppression};
+use spandrel_plugin_api::{BranchStats, Deadline, Error, ErrorKind, SpanBatch, SpanExporter, suppression};
 
 use crate::batch::{Chunk, with_parts};
 use crate::block::lock;
@@ -32,9 +32,9 @@ struct Queue {
     has_worker: bool,
     flush_wanted: u64,
     flush_done: u64,
-    flush_until: Option<Instant>,
+    flush_until: Option<Deadline>,
     flush_error: Option<Error>,
-    shutdown_until: Option<Instant>,
+    shutdown_until: Option<Deadline>,
     finished: bool,
     panics: u32,
 }
@@ -134,7 +134,7 @@ impl Branch {
         }
     }
 
-    pub(crate) fn request_flush(self: &Arc<Self>, core: &Arc<Core>, until: Instant) -> u64 {
+    pub(crate) fn request_flush(self: &Arc<Self>, core: &Arc<Core>, until: Deadline) -> u64 {
         self.ensure_worker(core);
         let mut queue = lock(&self.queue);
         queue.flush_wanted += 1;
@@ -143,13 +143,13 @@ impl Branch {
         queue.flush_wanted
     }
 
-    pub(crate) fn wait_flushed(&self, ticket: u64, until: Instant) -> Result<(), Error> {
+    pub(crate) fn wait_flushed(&self, ticket: u64, until: Deadline) -> Result<(), Error> {
         let queue = self.wait_until(until, |queue| queue.flush_done >= ticket || queue.finished);
         let mut queue = queue.map_err(|()| self.timeout("flush"))?;
         queue.flush_error.take().map_or(Ok(()), Err)
     }
 
-    pub(crate) fn request_shutdown(self: &Arc<Self>, core: &Arc<Core>, until: Instant) {
+    pub(crate) fn request_shutdown(self: &Arc<Self>, core: &Arc<Core>, until: Deadline) {
         self.ensure_worker(core);
         let mut queue = lock(&self.queue);
         if queue.shutdown_until.is_none() {
@@ -158,7 +158,7 @@ impl Branch {
         self.work.notify_one();
     }
 
-    pub(crate) fn wait_finished(&self, until: Instant) -> Result<(), Error> {
+    pub(crate) fn wait_finished(&self, until: Deadline) -> Result<(), Error> {
         let queue = self.wait_until(until, |queue| queue.finished);
         let mut queue = queue.map_err(|()| self.timeout("shutdown"))?;
         queue.flush_error.take().map_or(Ok(()), Err)
@@ -170,10 +170,10 @@ impl Branch {
         stats
     }
 
-    fn wait_until(&self, until: Instant, ready: impl Fn(&Queue) -> bool) -> Result<MutexGuard<'_, Queue>, ()> {
+    fn wait_until(&self, until: Deadline, ready: impl Fn(&Queue) -> bool) -> Result<MutexGuard<'_, Queue>, ()> {
         let mut queue = lock(&self.queue);
         while !ready(&queue) {
-            let left = until.saturating_duration_since(Instant::now());
+            let left = until.left();
             if left.is_zero() {
                 return Err(());
             }
@@ -190,11 +190,11 @@ impl Branch {
     /// The worker: waits for work, exports it, and ends at shutdown.
     fn run(&self, core: &Arc<Core>) {
         let _suppressed = suppression::enter();
-        let mut due = Instant::now() + core.config.batch.delay;
+        let mut due = Deadline::after(core.config.batch.delay);
         loop {
             let mut queue = lock(&self.queue);
             while !queue.has_work(&core.config.batch) {
-                let left = due.saturating_duration_since(Instant::now());
+                let left = due.left();
                 if left.is_zero() {
                     break;
                 }
@@ -205,9 +205,9 @@ impl Branch {
             }
             drop(queue);
             // Full blocks are in the queue; now for the started ones.
-            if due <= Instant::now() || core.is_retired() || lock(&self.queue).is_ending() {
+            if due.has_passed() || core.is_retired() || lock(&self.queue).is_ending() {
                 core.collect();
-                due = Instant::now() + core.config.batch.delay;
+                due = Deadline::after(core.config.batch.delay);
             }
             let exported = self.export_queued(core);
             if self.answer_flush(core) {
@@ -299,7 +299,7 @@ impl Branch {
             return false;
         }
         drop(queue);
-        let left = until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()));
+        let left = until.map_or(Duration::ZERO, Deadline::left);
         let error = self.finish_with(core, |exporter| exporter.flush(left));
         let mut queue = lock(&self.queue);
         queue.flush_done = wanted;
@@ -312,7 +312,7 @@ impl Branch {
     /// Shuts the exporter down if that is wanted.
     fn answer_shutdown(&self, core: &Core) -> bool {
         let Some(until) = lock(&self.queue).shutdown_until else { return false };
-        let left = until.saturating_duration_since(Instant::now());
+        let left = until.left();
         let mut error = self.finish_with(core, |exporter| exporter.shutdown(left));
         let exporter = lock(&self.exporter).take();
         // A destructor may panic like any other code of a provider.

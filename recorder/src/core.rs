@@ -1,9 +1,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use std::time::Instant;
 
 use spandrel_plugin_api::wire::{self, field};
-use spandrel_plugin_api::{Error, InstrumentationScope, Resource, SpanExporter, Stats};
+use spandrel_plugin_api::{Deadline, Error, InstrumentationScope, Resource, SpanExporter, Stats};
 
 use crate::batch::Chunk;
 use crate::block::{BLOCK_BYTES, Block, BlockWriter, Pool, lock};
@@ -224,7 +223,7 @@ impl Core {
     }
 
     /// Delivers all that has ended; the first error of a branch, if any.
-    pub(crate) fn flush(self: &Arc<Self>, until: Instant) -> Result<(), Error> {
+    pub(crate) fn flush(self: &Arc<Self>, until: Deadline) -> Result<(), Error> {
         self.collect();
         let tickets: Vec<u64> = self.branches.iter().map(|b| b.request_flush(self, until)).collect();
         let results = self.branches.iter().zip(tickets).map(|(b, ticket)| b.wait_flushed(ticket, until));
@@ -239,7 +238,7 @@ impl Core {
         }
     }
 
-    pub(crate) fn shutdown(self: &Arc<Self>, until: Instant) -> Result<(), Error> {
+    pub(crate) fn shutdown(self: &Arc<Self>, until: Deadline) -> Result<(), Error> {
         self.closed.store(true, Ordering::Relaxed);
         self.collect();
         for branch in &self.branches {

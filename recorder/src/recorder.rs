@@ -1,9 +1,9 @@
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use spandrel_plugin_api::wire::{self, field};
 use spandrel_plugin_api::{
-    Attribute, Error, Event, Link, Resource, SpanExporter, SpanStart, SpanState, Stats, Status, Timestamp,
+    Attribute, Deadline, Error, Event, Link, Resource, SpanExporter, SpanStart, SpanState, Stats, Status, Timestamp,
     TracingProvider,
 };
 
@@ -111,7 +111,7 @@ impl TracingProvider for Recorder {
     }
 
     fn force_flush(&self, deadline: Duration) -> Result<(), Error> {
-        self.core().flush(Instant::now() + deadline)
+        self.core().flush(Deadline::after(deadline))
     }
 
     fn retire(&self) {
@@ -119,7 +119,7 @@ impl TracingProvider for Recorder {
     }
 
     fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        self.core().shutdown(Instant::now() + deadline)
+        self.core().shutdown(Deadline::after(deadline))
     }
 
     fn stats(&self) -> Stats {

@@ -3,7 +3,7 @@ use std::time::Duration;
 use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::OverflowPolicy;
 
-use super::file::named_sampler;
+use super::sampler::named_sampler;
 use crate::setup::{Settings, split_names};
 
 /// Writes what the environment says into the settings: first the variables of
@@ -16,9 +16,10 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
     environment.apply_ours(settings)?;
     for (name, value) in variables {
         let Some(path) = name.strip_prefix("TRACING_PROVIDER__") else { continue };
-        let path: Vec<String> = path.split("__").map(str::to_lowercase).collect();
-        if let Some((provider, path)) = path.split_first().filter(|(_, path)| !path.is_empty()) {
-            settings.providers.set(provider, path, value, name);
+        let path = path.to_lowercase();
+        let path: Vec<&str> = path.split("__").collect();
+        if path.len() > 1 {
+            settings.providers.set(&path, value, name);
         }
     }
     Ok(())
@@ -242,7 +243,7 @@ mod tests {
             read(&[("TRACING_PROVIDER__FILE__PATH", "/tmp/x"), ("TRACING_PROVIDER__FILE__ROTATE__MAX_BYTES", "100")])
                 .unwrap();
         let text = settings.providers.text("file").unwrap();
-        assert!(text.contains("path = \"/tmp/x\"") && text.contains("[rotate]\nmax_bytes = 100"), "{text}");
+        assert_eq!(text, "\"path\" = \"/tmp/x\"\n\"rotate\" = { \"max_bytes\" = 100 }\n");
     }
 
     #[test]

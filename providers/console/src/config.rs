@@ -1,10 +1,10 @@
 use std::ffi::OsStr;
 
-use serde::Deserialize;
+use spandrel_plugin_api::Error;
+use spandrel_plugin_api::config::{FromTable, Reader};
 
 /// The table `[provider.console]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConsoleConfig {
     /// Where to print.
@@ -19,8 +19,7 @@ pub struct ConsoleConfig {
 }
 
 /// Where to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Output {
     /// On standard output.
@@ -31,8 +30,7 @@ pub enum Output {
 }
 
 /// What to print.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Format {
     /// Each trace as a tree, once it is complete.
@@ -45,8 +43,7 @@ pub enum Format {
 }
 
 /// When to colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Color {
     /// If the output is a terminal and the user has not set `NO_COLOR`.
@@ -66,6 +63,21 @@ impl Default for ConsoleConfig {
             color: Color::default(),
             max_pending_spans: 10_000,
         }
+    }
+}
+
+impl FromTable for ConsoleConfig {
+    fn from_table(table: &mut Reader<'_>) -> Result<Self, Error> {
+        let outputs = [("stdout", Output::Stdout), ("stderr", Output::Stderr)];
+        let formats = [("tree", Format::Tree), ("plain", Format::Plain), ("json", Format::Json)];
+        let colors = [("auto", Color::Auto), ("always", Color::Always), ("never", Color::Never)];
+        let default = Self::default();
+        Ok(Self {
+            output: table.choice("output", &outputs)?.unwrap_or(default.output),
+            format: table.choice("format", &formats)?.unwrap_or(default.format),
+            color: table.choice("color", &colors)?.unwrap_or(default.color),
+            max_pending_spans: table.integer("max_pending_spans")?.unwrap_or(default.max_pending_spans),
+        })
     }
 }
 
@@ -116,6 +128,6 @@ mod tests {
 
         let error = parse::<ConsoleConfig>("format = 'xml'").unwrap_err();
         assert_eq!(error.context("key"), Some("format"));
-        assert_eq!(error.message(), "unknown variant `xml`, expected one of `tree`, `plain`, `json`");
+        assert_eq!(error.message(), "`format` must be \"tree\" or \"plain\" or \"json\", not \"xml\"");
     }
 }

@@ -1,11 +1,10 @@
 use std::path::PathBuf;
 
-use serde::Deserialize;
+use spandrel_plugin_api::config::{FromTable, Reader};
 use spandrel_plugin_api::{Error, ErrorKind};
 
 /// The table `[provider.file]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileConfig {
     /// The file; directories above it are created.
@@ -21,8 +20,7 @@ pub struct FileConfig {
 }
 
 /// What a line looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Format {
     /// One OTLP/JSON object per batch, as the OpenTelemetry Collector's file exporter writes.
@@ -33,8 +31,7 @@ pub enum Format {
 }
 
 /// What written lines survive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Durability {
     /// A killed process: the operating system has the lines and writes them later.
@@ -47,8 +44,7 @@ pub enum Durability {
 }
 
 /// When to begin a new file, and what happens to the old one: `[provider.file.rotate]`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rotation {
     /// Most bytes in a file; 0 means any number. A batch is never split, so a
@@ -63,8 +59,7 @@ pub struct Rotation {
 }
 
 /// How rotated files are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Compression {
     /// Not at all.
@@ -100,6 +95,35 @@ impl FileConfig {
                 .with_context("remedy", "enable the cargo feature `zstd` of spandrel-provider-file, or set \"none\""));
         }
         Ok(())
+    }
+}
+
+impl FromTable for FileConfig {
+    fn from_table(table: &mut Reader<'_>) -> Result<Self, Error> {
+        let formats = [("otlp", Format::Otlp), ("log", Format::Log)];
+        let durabilities =
+            [("process", Durability::Process), ("interval", Durability::Interval), ("every", Durability::Every)];
+        let default = Self::default();
+        Ok(Self {
+            path: table.text("path")?.map_or(default.path, PathBuf::from),
+            format: table.choice("format", &formats)?.unwrap_or(default.format),
+            durability: table.choice("durability", &durabilities)?.unwrap_or(default.durability),
+            sync_interval_ms: table.integer("sync_interval_ms")?.unwrap_or(default.sync_interval_ms),
+            rotate: table.table("rotate", Rotation::from_table)?.unwrap_or(default.rotate),
+        })
+    }
+}
+
+impl FromTable for Rotation {
+    fn from_table(table: &mut Reader<'_>) -> Result<Self, Error> {
+        let compressions = [("none", Compression::None), ("zstd", Compression::Zstd)];
+        let default = Self::default();
+        Ok(Self {
+            max_bytes: table.integer("max_bytes")?.unwrap_or(default.max_bytes),
+            max_age_s: table.integer("max_age_s")?.unwrap_or(default.max_age_s),
+            keep: table.integer("keep")?.unwrap_or(default.keep),
+            compress: table.choice("compress", &compressions)?.unwrap_or(default.compress),
+        })
     }
 }
 
@@ -139,7 +163,7 @@ mod tests {
     fn errors_name_the_key_and_what_is_possible() {
         let error = parse::<FileConfig>("durability = 'always'").unwrap_err();
         assert_eq!(error.context("key"), Some("durability"));
-        assert_eq!(error.message(), "unknown variant `always`, expected one of `process`, `interval`, `every`");
+        assert_eq!(error.message(), "`durability` must be \"process\" or \"interval\" or \"every\", not \"always\"");
 
         let error = parse::<FileConfig>("[rotate]\nkeeep = 3").unwrap_err();
         assert!(error.message().contains("did you mean `keep`?"), "{error}");

@@ -47,7 +47,7 @@ fn a_full_disk_is_an_error_and_no_end() {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert_eq!(
             error.to_string(),
-            "cannot write to the trace file (path: /dev/full, remedy: free some space, or lower \
+            "cannot write to the trace file (path: /dev/full; remedy: free some space, or lower \
              provider.file.rotate.max_bytes and rotate.keep): No space left on device (os error 28)"
         );
     }
@@ -64,7 +64,7 @@ fn an_unusable_path_is_refused_at_the_start() {
     let error = FileFactory.create(&config, &Host::new(&Resource::new())).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io);
     let expected = format!(
-        "cannot open the trace file (path: {}, remedy: set provider.file.path to a writable place): ",
+        "cannot open the trace file (path: {}; remedy: set provider.file.path to a writable place): ",
         path.display()
     );
     assert!(error.to_string().starts_with(&expected), "{error}");
@@ -72,7 +72,8 @@ fn an_unusable_path_is_refused_at_the_start() {
 
 #[test]
 fn bad_settings_are_refused_at_the_start() {
-    for (config, key) in [("path = ''", "path"), ("formt = 'log'", "formt"), ("rotate = { keep = -1 }", "rotate")] {
+    for (config, key) in [("path = ''", "path"), ("formt = 'log'", "formt"), ("rotate = { keep = -1 }", "rotate.keep")]
+    {
         let error = FileFactory.create(config, &Host::new(&Resource::new())).unwrap_err();
         assert_eq!((error.kind(), error.context("key")), (ErrorKind::ConfigInvalid, Some(key)), "{error}");
     }
