@@ -1,16 +1,24 @@
 //! The quickstart as a user runs it, with one provider after the other.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
 /// Runs it in an empty directory, with these variables and no others of tracing.
 fn run(directory: &str, variables: &[(&str, &str)]) -> (Output, PathBuf) {
+    run_in(&prepare(directory), variables)
+}
+
+fn prepare(directory: &str) -> PathBuf {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(directory);
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
+    directory
+}
+
+fn run_in(directory: &Path, variables: &[(&str, &str)]) -> (Output, PathBuf) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
@@ -18,8 +26,8 @@ fn run(directory: &str, variables: &[(&str, &str)]) -> (Output, PathBuf) {
             command.env_remove(&name);
         }
     }
-    let output = command.current_dir(&directory).envs(variables.iter().copied()).output().unwrap();
-    (output, directory)
+    let output = command.current_dir(directory).envs(variables.iter().copied()).output().unwrap();
+    (output, directory.to_owned())
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -82,6 +90,33 @@ fn the_environment_chooses_provider_and_sampler() {
         assert!(stdout.contains(expected), "{variables:?}: {stdout}");
         let has_file = directory.join("traces.jsonl").exists();
         assert_eq!(has_file, expected.starts_with("file"), "{variables:?}");
+    }
+}
+
+#[test]
+fn each_sampler_does_what_it_says() {
+    const RULES: &str = "[[sampler.rules]]\nname = 'health check*'\nratio = 0.0\n";
+    for (directory, sampler, argument, file, least, most) in [
+        ("always_on", "always_on", "", "", 24, 24),
+        ("always_off", "always_off", "", "", 0, 0),
+        ("ratio", "ratio", "0.5", "", 1, 23),
+        ("all", "parentbased_traceidratio", "1.0", "", 24, 24),
+        ("none", "parent_ratio", "0", "", 0, 0),
+        ("rate", "rate_limited", "5", "", 5, 10),
+        ("rules", "", "", RULES, 10, 23),
+    ] {
+        let folder = prepare(directory);
+        std::fs::write(folder.join("spandrel.toml"), file).unwrap();
+        let (output, _) = run_in(&folder, &[("TRACING_SAMPLER", sampler), ("TRACING_SAMPLER_ARG", argument)]);
+        assert_eq!(output.status.code(), Some(0), "{sampler}: {}", text(&output.stderr));
+        let spans = spans(&std::fs::read_to_string(folder.join("traces.jsonl")).unwrap_or_default());
+        let roots: Vec<&Value> = spans.iter().filter(|span| span["parentSpanId"].is_null()).collect();
+        assert!((least..=most).contains(&roots.len()), "{directory}: {} traces", roots.len());
+        // A trace is recorded as a whole or not at all.
+        let traces = roots.iter().map(|root| &root["traceId"]).collect::<Vec<_>>();
+        assert!(spans.iter().all(|span| traces.contains(&&span["traceId"])), "{directory}");
+        let is_health = |root: &&Value| root["name"].as_str().unwrap_or_default().starts_with("health check");
+        assert!(file.is_empty() || !roots.iter().any(is_health), "{directory}");
     }
 }
 

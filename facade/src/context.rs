@@ -198,17 +198,14 @@ impl Drop for ContextScope {
 pub fn extract(carrier: &dyn Carrier) -> Context {
     let context = Context::root();
     let Some(tracer) = global::active() else { return context };
-    let fields = tracer.call(|provider| provider.propagation_fields().iter().any(|_| true));
-    if fields == Some(true) {
-        let extraction = tracer.call(|provider| {
-            let declared = Declared { carrier, fields: provider.propagation_fields() };
-            provider.extract_context(&declared)
-        });
-        match extraction {
-            Some(Extraction::Context(span)) => return context.with_span_context(span.with_remote(true)),
-            Some(Extraction::Nothing) => return context,
-            _ => {}
-        }
+    let extraction = tracer.call(|provider| match provider.propagation_fields() {
+        [] => Extraction::UseConfigured,
+        fields => provider.extract_context(&Declared { carrier, fields }),
+    });
+    match extraction {
+        Some(Extraction::Context(span)) => return context.with_span_context(span.with_remote(true)),
+        Some(Extraction::Nothing) => return context,
+        _ => {}
     }
     let mut extracted = Extracted::default();
     for propagator in &tracer.propagators {

@@ -22,6 +22,11 @@ static HOOKS: OnceLock<Hooks> = OnceLock::new();
 /// Where the signal handler writes the number of the signal; -1 before it is open.
 static PIPE: AtomicI32 = AtomicI32::new(-1);
 
+#[cfg(target_os = "linux")]
+use libc::__errno_location as errno_location;
+#[cfg(target_vendor = "apple")]
+use libc::__error as errno_location;
+
 const SIGNALS: [libc::c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
 /// Installs the hooks. Further calls do nothing.
@@ -105,10 +110,10 @@ extern "C" fn on_signal(signal: libc::c_int) {
             libc::raise(signal);
             return;
         }
-        let errno = *libc::__errno_location();
+        let errno = *errno_location();
         let byte = signal as u8;
         libc::write(PIPE.load(Ordering::Acquire), (&raw const byte).cast(), 1);
-        *libc::__errno_location() = errno;
+        *errno_location() = errno;
     }
 }
 

@@ -26,6 +26,10 @@ mod tracer;
 // How it is set up and taken down.
 #[cfg(feature = "config")]
 mod config;
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+mod exit;
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+#[path = "exit_unsupported.rs"]
 mod exit;
 mod global;
 mod registry;

@@ -219,6 +219,9 @@ impl Branch {
             if !exported {
                 self.with_exporter(core, |exporter| exporter.on_idle());
                 if core.is_retired() && self.leave() {
+                    // A span that ended before `leave` relied on this worker; if
+                    // there is one, this starts the next.
+                    core.collect();
                     return;
                 }
             }

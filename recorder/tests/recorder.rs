@@ -347,3 +347,24 @@ fn a_span_that_ends_while_its_thread_is_torn_down_arrives() {
     assert_eq!(spans.lock().unwrap().len(), 2);
     assert!(recorder.stats().is_balanced());
 }
+
+#[test]
+fn a_worker_that_leaves_strands_no_span() {
+    let rounds = if cfg!(miri) { 3 } else { 500 };
+    for _ in 0..rounds {
+        let (recorder, spans) = recorder();
+        let recorder = Arc::new(recorder);
+        record(&recorder, 0);
+        std::thread::scope(|scope| {
+            let late = Arc::clone(&recorder);
+            scope.spawn(move || record(&late, 1));
+            recorder.retire();
+        });
+        // Nobody flushes.
+        let until = Instant::now() + LONG;
+        while spans.lock().unwrap().len() < 2 {
+            assert!(Instant::now() < until, "{}", recorder.stats());
+            std::thread::yield_now();
+        }
+    }
+}

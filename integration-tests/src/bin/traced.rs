@@ -83,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 record(SPANS);
                 let _ = tracing::flush(Duration::from_secs(5));
             }
-            let report = guard.shutdown(Duration::from_secs(5)).map_or_else(|error| error.report, |report| report);
+            let report = guard.shutdown(Duration::from_secs(5)).unwrap_or_else(|error| error.report);
             let balanced = report.providers.iter().all(|(_, stats)| stats.is_balanced());
             let (recorded, exported) = (report.recorded(), report.exported());
             say(&format!("{recorded} {exported} {} {balanced}", report.dropped()));

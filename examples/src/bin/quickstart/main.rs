@@ -1,8 +1,8 @@
 //! Three services that call each other over HTTP, traced from end to end.
 //!
 //! ```sh
-//! cargo run -p spandrel-examples --bin quickstart
-//! TRACING_TYPE=console cargo run -p spandrel-examples --bin quickstart
+//! cargo run --release --bin quickstart
+//! TRACING_TYPE=console cargo run --release --bin quickstart
 //! ```
 //!
 //! It sends itself 24 requests and ends. The way of a checkout:

@@ -9,7 +9,7 @@ use spandrel_provider_memory::MemoryStore;
 use crate::customers::Visits;
 use crate::tree::{self, SpanLine};
 
-const COMMAND: &str = "cargo run -p spandrel-examples --bin quickstart";
+const COMMAND: &str = "cargo run --release --bin quickstart";
 
 /// The file of the provider `file`, and where in it this run begins.
 pub(crate) struct TraceFile {

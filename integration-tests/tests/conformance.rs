@@ -1,0 +1,165 @@
+//! Every provider that is linked into a program keeps what all of them promise.
+
+use std::io::{self, Write};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use spandrel_conformance::{Started, Subject};
+use spandrel_integration_tests::otlp_json;
+use spandrel_plugin_api::{Host, Provider, ProviderFactory, Resource, SpanExporter, config};
+use spandrel_provider_console::{ConsoleConfig, ConsoleExporter};
+use spandrel_provider_file::FileFactory;
+use spandrel_provider_memory::{MemoryExporter, MemoryStore};
+use spandrel_provider_noop::NoopFactory;
+use spandrel_recorder::{OverflowPolicy, Recorder, RecorderConfig};
+
+spandrel_conformance::suite!(noop, crate::noop());
+spandrel_conformance::suite!(memory, crate::memory());
+spandrel_conformance::suite!(memory_in_small_batches, crate::memory_in_small_batches());
+spandrel_conformance::suite!(file, crate::file());
+spandrel_conformance::suite!(file_as_log, crate::file_as_log());
+spandrel_conformance::suite!(console_tree, crate::console("tree"));
+spandrel_conformance::suite!(console_plain, crate::console("plain"));
+spandrel_conformance::suite!(console_json, crate::console("json"));
+spandrel_conformance::suite!(memory_and_file, crate::memory_and_file());
+
+fn noop() -> Subject {
+    let start = |resource: &Resource| {
+        let provider = NoopFactory.create("", &Host::new(resource)).expect("noop starts");
+        let Provider::Live(provider) = provider else { panic!("noop is a live provider") };
+        Started::new(provider)
+    };
+    Subject::new("noop", start).without_recording()
+}
+
+fn memory() -> Subject {
+    memory_with("memory", RecorderConfig::default())
+}
+
+fn memory_with(name: &str, config: RecorderConfig) -> Subject {
+    Subject::new(name, move |resource| {
+        let store = MemoryStore::new(NonZeroUsize::MAX);
+        let exporter = MemoryExporter::new(store.clone());
+        recorder(config.clone(), resource, vec![("memory", Box::new(exporter))]).read_by(move || store.spans())
+    })
+}
+
+/// The service waits for room, and a batch is often a single span.
+fn memory_in_small_batches() -> Subject {
+    let mut config = RecorderConfig::default();
+    config.batch.max_bytes = 512;
+    config.batch.queue_bytes = 1 << 20;
+    config.batch.on_full = OverflowPolicy::Block;
+    memory_with("memory in small batches", config)
+}
+
+fn file() -> Subject {
+    Subject::new("file", |resource| {
+        let directory = Directory::new();
+        let exporter = file_exporter(&directory, "otlp", resource);
+        let path = directory.trace_file();
+        let started = recorder(RecorderConfig::default(), resource, vec![("file", exporter)]);
+        started.read_by(move || otlp_json::read(&path)).keeping(directory)
+    })
+}
+
+fn file_as_log() -> Subject {
+    Subject::new("file with format log", |resource| {
+        let directory = Directory::new();
+        let exporter = file_exporter(&directory, "log", resource);
+        recorder(RecorderConfig::default(), resource, vec![("file", exporter)]).keeping(directory)
+    })
+}
+
+fn console(format: &'static str) -> Subject {
+    Subject::new(&format!("console with format {format}"), move |resource| {
+        // The configuration can name the streams of the process only.
+        let config: ConsoleConfig = config::parse(&format!("format = '{format}'")).expect("a console configuration");
+        let exporter = ConsoleExporter::to_writer(&config, Box::new(Terminal));
+        recorder(RecorderConfig::default(), resource, vec![("console", Box::new(exporter))])
+    })
+}
+
+/// Both get every span, and the file has what memory has.
+fn memory_and_file() -> Subject {
+    Subject::new("memory and file", |resource| {
+        let directory = Directory::new();
+        let store = MemoryStore::new(NonZeroUsize::MAX);
+        let exporters: Vec<(&str, Box<dyn SpanExporter>)> = vec![
+            ("memory", Box::new(MemoryExporter::new(store.clone()))),
+            ("file", file_exporter(&directory, "otlp", resource)),
+        ];
+        let path = directory.trace_file();
+        let started = recorder(RecorderConfig::default(), resource, exporters);
+        let read = move || {
+            let (memory, file) = (store.spans(), otlp_json::read(&path));
+            // While one of them is ahead, the one behind is what has arrived.
+            if memory.len() == file.len() {
+                // By their texts, as NaN is equal to nothing.
+                assert_eq!(texts(&memory), texts(&file), "memory, and what is in the file");
+            }
+            if memory.len() < file.len() { memory } else { file }
+        };
+        started.read_by(read).keeping(directory)
+    })
+}
+
+fn recorder(config: RecorderConfig, resource: &Resource, exporters: Vec<(&str, Box<dyn SpanExporter>)>) -> Started {
+    let exporters = exporters.into_iter().map(|(name, exporter)| (name.to_owned(), exporter)).collect();
+    Started::new(Box::new(Recorder::new(config, resource, exporters)))
+}
+
+fn file_exporter(directory: &Directory, format: &str, resource: &Resource) -> Box<dyn SpanExporter> {
+    let config = format!("path = '{}'\nformat = '{format}'", directory.trace_file().display());
+    match FileFactory.create(&config, &Host::new(resource)) {
+        Ok(Provider::Exporter(exporter)) => exporter,
+        other => panic!("file is an exporter: {other:?}"),
+    }
+}
+
+fn texts(spans: &[spandrel_plugin_api::SpanData]) -> Vec<String> {
+    let mut texts: Vec<String> = spans.iter().map(|span| format!("{span:?}")).collect();
+    texts.sort_unstable();
+    texts
+}
+
+/// Refuses what a terminal would obey. A panic here is one of the exporter, which
+/// the recorder counts.
+struct Terminal;
+
+impl Write for Terminal {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).expect("a terminal gets UTF-8");
+        let control = text.chars().find(|c| c.is_control() && *c != '\n');
+        assert_eq!(control, None, "a terminal gets no control characters");
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A directory of its own for each instance.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("spandrel-conformance-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a directory for temporary files");
+        Self(path)
+    }
+
+    fn trace_file(&self) -> PathBuf {
+        self.0.join("traces.jsonl")
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
