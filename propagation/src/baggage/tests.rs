@@ -191,6 +191,6 @@ fn a_key_that_is_not_a_token_is_refused_with_a_sentence() {
         assert_eq!(Baggage::new().with(key, "1").unwrap_err().kind(), ErrorKind::Malformed, "{key:?}");
     }
     let error = Baggage::new().with("a\nb", "1").unwrap_err();
-    let expected = r#"this cannot be a baggage key (key: "a\nb", allowed: letters, digits and !#$%&'*+-.^_`|~)"#;
+    let expected = r#"this cannot be a baggage key (key: "a\nb"; allowed: letters, digits and !#$%&'*+-.^_`|~)"#;
     assert_eq!(error.to_string(), expected);
 }
