@@ -1,8 +1,8 @@
 //! Spans to try a provider with.
 
 use spandrel_plugin_api::{
-    InstrumentationScope, OwnedAttribute, OwnedValue, Resource, SpanContext, SpanId, SpanKind, SpanStart, SpanState,
-    Timestamp, TraceFlags, TraceId, TracingProvider,
+    InstrumentationScope, OwnedAttribute, OwnedValue, Resource, SpanContext, SpanData, SpanId, SpanKind, SpanStart,
+    SpanState, Timestamp, TraceFlags, TraceId, TracingProvider,
 };
 
 pub(crate) const START: Timestamp = at(1_700_000_000_123_456_789);
@@ -80,6 +80,15 @@ pub(crate) fn check_attributes(found: &[OwnedAttribute], expected: &[OwnedAttrib
     }
     let strange = found.iter().find(|a| expected.iter().all(|e| e.key != a.key));
     assert!(strange.is_none(), "an attribute that nobody set: {strange:?}");
+}
+
+/// Fails unless two branches have delivered the same spans.
+pub(crate) fn check_same(spans: &[SpanData], others: &[SpanData]) {
+    assert_eq!(spans.len(), others.len(), "spans that two branches have delivered");
+    for (span, other) in spans.iter().zip(others) {
+        // By their texts, as a NaN is equal to nothing.
+        assert_eq!(format!("{span:?}"), format!("{other:?}"), "two branches have delivered another span");
+    }
 }
 
 /// Whether two values are equal to the bit: `NaN` is `NaN`, and 0 is not -0. The

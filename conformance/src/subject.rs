@@ -18,10 +18,14 @@ pub struct Subject {
 /// One running instance of a provider.
 pub struct Started {
     pub(crate) provider: Box<dyn TracingProvider>,
-    pub(crate) delivered: Option<Box<dyn Fn() -> Vec<SpanData> + Send>>,
+    /// One for each branch, in their order.
+    pub(crate) delivered: Vec<Delivered>,
     /// Dropped last.
     pub(crate) kept: Option<Box<dyn Any + Send>>,
 }
+
+/// Reads all that was delivered so far.
+pub(crate) type Delivered = Box<dyn Fn() -> Vec<SpanData> + Send>;
 
 impl Subject {
     /// A provider that records and counts; `start` makes an instance of its own
@@ -85,15 +89,16 @@ impl Started {
     /// An instance whose output cannot be read as spans.
     #[must_use]
     pub fn new(provider: Box<dyn TracingProvider>) -> Self {
-        Self { provider, delivered: None, kept: None }
+        Self { provider, delivered: Vec::new(), kept: None }
     }
 
     /// The same instance; `delivered` reads all that it has delivered so far.
     ///
-    /// It must work after the provider was dropped, too.
+    /// It must work after the provider was dropped, too. A provider with several
+    /// branches has one for each, in the order of its statistics.
     #[must_use]
     pub fn read_by(mut self, delivered: impl Fn() -> Vec<SpanData> + Send + 'static) -> Self {
-        self.delivered = Some(Box::new(delivered));
+        self.delivered.push(Box::new(delivered));
         self
     }
 
@@ -113,6 +118,6 @@ impl fmt::Debug for Subject {
 
 impl fmt::Debug for Started {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.delivered.is_some() { "Started(readable)" } else { "Started" })
+        write!(f, "Started({} readable)", self.delivered.len())
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use spandrel_plugin_api::{Resource, SpanData, Stats, TracingProvider};
 
 use crate::fixture;
-use crate::subject::{Started, Subject};
+use crate::subject::{Delivered, Started, Subject};
 
 /// More than a healthy provider ever needs.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
@@ -69,12 +69,17 @@ impl Trial {
     }
 
     /// Flushes and reads all that was delivered so far, sorted by span id; `None`
-    /// if it cannot be read.
+    /// if it cannot be read. All branches have delivered the same.
     pub(crate) fn delivered(&self) -> Option<Vec<SpanData>> {
         self.provider().force_flush(LONG).expect("a flush with a long deadline succeeds");
         let stats = self.stats();
         assert_eq!(stats.map_or(0, |stats| stats.pending()), 0, "spans are pending after a flush");
-        self.read()
+        let mut branches = self.read_branches().into_iter();
+        let first = branches.next()?;
+        for other in branches {
+            fixture::check_same(&other, &first);
+        }
+        Some(first)
     }
 
     /// The only span that was recorded.
@@ -87,27 +92,32 @@ impl Trial {
         Some(span)
     }
 
-    /// As [`delivered`](Self::delivered) without a flush, and compares the number
-    /// with the statistics.
+    /// Reads what the first branch has delivered so far; without a flush, as a
+    /// shutdown was enough.
     pub(crate) fn read(&self) -> Option<Vec<SpanData>> {
-        let spans = self.peek()?;
-        for branch in self.stats().map(|stats| stats.branches).unwrap_or_default() {
-            let (exported, delivered) = (branch.exported, spans.len() as u64);
-            assert_eq!(exported, delivered, "branch {} has counted another number of spans", branch.name);
-        }
-        Some(spans)
+        self.read_branches().into_iter().next()
     }
 
-    /// As [`read`](Self::read), while spans are still being delivered.
-    pub(crate) fn peek(&self) -> Option<Vec<SpanData>> {
-        let mut spans = self.started.delivered.as_ref()?();
-        // Nobody promises an order.
-        spans.sort_by_key(|span| span.span_id);
-        if !self.subject.is_recording() {
-            assert_eq!(spans.len(), 0, "spans were delivered by a provider that records nothing");
-            return None;
+    /// Reads what each branch has delivered, and compares the numbers with the statistics.
+    pub(crate) fn read_branches(&self) -> Vec<Vec<SpanData>> {
+        let branches = self.peek();
+        let stats = self.stats().map(|stats| stats.branches).unwrap_or_default();
+        for (spans, stats) in branches.iter().zip(stats) {
+            let (exported, delivered) = (stats.exported, spans.len() as u64);
+            assert_eq!(exported, delivered, "branch {} has counted another number of spans", stats.name);
         }
-        Some(spans)
+        branches
+    }
+
+    /// As [`read_branches`](Self::read_branches), while spans are still on their way.
+    pub(crate) fn peek(&self) -> Vec<Vec<SpanData>> {
+        let branches = read_sorted(&self.started.delivered);
+        if self.subject.is_recording() {
+            return branches;
+        }
+        let is_empty = branches.iter().all(Vec::is_empty);
+        assert!(is_empty, "spans were delivered by a provider that records nothing");
+        Vec::new()
     }
 
     /// The statistics, which are balanced; `None` if the provider has none.
@@ -128,12 +138,19 @@ impl Trial {
         }
     }
 
-    /// Drops the provider; the rest still reads what it has delivered.
-    pub(crate) fn drop_provider(self) -> Option<Vec<SpanData>> {
+    /// Drops the provider and reads what each branch has delivered until then.
+    pub(crate) fn drop_provider(self) -> Vec<Vec<SpanData>> {
         let Started { provider, delivered, kept: _kept } = self.started;
         drop(provider);
-        delivered.map(|delivered| delivered())
+        read_sorted(&delivered)
     }
+}
+
+/// Sorted by span id, as nobody promises an order.
+fn read_sorted(delivered: &[Delivered]) -> Vec<Vec<SpanData>> {
+    let mut branches: Vec<Vec<SpanData>> = delivered.iter().map(|delivered| delivered()).collect();
+    branches.iter_mut().for_each(|spans| spans.sort_by_key(|span| span.span_id));
+    branches
 }
 
 fn text(reason: &(dyn Any + Send)) -> &str {

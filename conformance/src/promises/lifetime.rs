@@ -197,7 +197,7 @@ pub fn a_retired_provider_needs_no_flush(subject: &Subject) {
 }
 
 fn misses_a_span(trial: &Trial) -> bool {
-    trial.peek().is_some_and(|spans| spans.len() < 2)
+    trial.peek().iter().any(|spans| spans.len() < 2)
 }
 
 /// A provider that is dropped without a shutdown, with spans that have ended and
@@ -214,14 +214,14 @@ pub fn a_dropped_provider_does_not_hang(subject: &Subject) {
             // On another thread: the one that drops it need not be one that used it.
             let (dropped, wait) = channel();
             thread::spawn(move || dropped.send(trial.drop_provider()));
-            let spans = wait.recv().expect("the provider can be dropped");
+            let branches = wait.recv().expect("the provider can be dropped");
             drop(running);
-            let Some(mut spans) = spans else { continue };
-            spans.sort_by_key(|span| span.span_id);
-            let is_own = spans.iter().all(|span| (0..ended).map(span_id).any(|id| id == span.span_id));
-            assert!(is_own, "a span was delivered that did not end");
-            let twice = spans.windows(2).any(|pair| pair[0].span_id == pair[1].span_id);
-            assert!(!twice, "a span was delivered twice");
+            for spans in branches {
+                let is_own = spans.iter().all(|span| (0..ended).map(span_id).any(|id| id == span.span_id));
+                assert!(is_own, "a span was delivered that did not end");
+                let twice = spans.windows(2).any(|pair| pair[0].span_id == pair[1].span_id);
+                assert!(!twice, "a span was delivered twice");
+            }
         }
     });
 }

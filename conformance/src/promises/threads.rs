@@ -165,8 +165,8 @@ pub fn shutdown_while_spans_end_counts_each(subject: &Subject) {
         });
         trial.check_recorded(2000);
         check_stopped(&trial);
-        let Some(spans) = trial.read() else { return };
-        check_distinct(&spans);
+        // Which ones were in time may be another matter in each branch.
+        trial.read_branches().iter().for_each(|spans| check_distinct(spans));
     });
 }
 
