@@ -144,21 +144,13 @@ pub(crate) fn with_top<R>(f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     if suppression::is_active() {
         return None;
     }
-    let mut top = take_top()?;
-    let result = f(&mut top);
-    set_top(Some(top));
-    Some(result)
+    TakenChain::take().top.as_deref_mut().map(f)
 }
 
 /// Calls `f` with the ids of the current span, if there is one.
 #[inline]
 pub(crate) fn with_current<R>(f: impl FnOnce(Option<&SpanContext>) -> R) -> R {
-    let top = take_top();
-    let result = f(top.as_ref().map(|live| &live.context));
-    if top.is_some() {
-        set_top(top);
-    }
-    result
+    f(TakenChain::take().top.as_ref().map(|live| &live.context))
 }
 
 /// Calls `f` with the one that has this key, if this thread is in it.
@@ -167,18 +159,36 @@ pub(crate) fn with<R>(key: u64, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     if suppression::is_active() {
         return None;
     }
-    let mut top = take_top()?;
-    let mut at = Some(&mut top);
-    let mut result = None;
+    let mut chain = TakenChain::take();
+    let mut at = chain.top.as_mut();
     while let Some(live) = at {
         if live.key == key {
-            result = Some(f(live));
-            break;
+            return Some(f(live));
         }
         at = live.below.as_mut();
     }
-    set_top(Some(top));
-    result
+    None
+}
+
+/// The chain while somebody works on it; put back at the end, also by a panic.
+struct TakenChain {
+    top: Option<Box<Live>>,
+}
+
+impl TakenChain {
+    #[inline]
+    fn take() -> Self {
+        Self { top: take_top() }
+    }
+}
+
+impl Drop for TakenChain {
+    #[inline]
+    fn drop(&mut self) {
+        if self.top.is_some() {
+            set_top(self.top.take());
+        }
+    }
 }
 
 #[inline]

@@ -70,5 +70,8 @@ pub fn add_link(context: &SpanContext, attributes: &[Attribute<'_>]) {
 
 /// Adds an `exception` event to the current span and makes its status an error.
 pub fn record_error<E: Display + ?Sized>(error: &E) {
-    chain::with_top(|live| live.record_error(error));
+    if is_recording() {
+        let text = error.to_string();
+        chain::with_top(|live| live.record_error(std::any::type_name::<E>(), &text));
+    }
 }

@@ -70,6 +70,10 @@ impl TracingProvider for Fanout {
         self.each(span, |provider, state| provider.add_span_link(state, link));
     }
 
+    fn records(&self) -> bool {
+        self.providers.iter().any(|provider| provider.records())
+    }
+
     fn keeps_context(&self) -> bool {
         self.providers.iter().any(|provider| provider.keeps_context())
     }

@@ -1,5 +1,3 @@
-use std::fmt::Display;
-
 use spandrel_plugin_api::{Attribute, Event, Link, SpanContext, Status, Timestamp};
 
 use crate::attributes;
@@ -58,7 +56,11 @@ macro_rules! span_operations {
 
         /// Adds an `exception` event and makes the status an error with its text.
         pub fn record_error<E: std::fmt::Display + ?Sized>($($receiver)+, error: &E) {
-            $self.write(|live| live.record_error(error));
+            // The text is made here, where the error's own code sees the chain as it is.
+            if $self.is_recording() {
+                let text = error.to_string();
+                $self.write(|live| live.record_error(std::any::type_name::<E>(), &text));
+            }
         }
     };
 }
@@ -109,15 +111,11 @@ impl Live {
         }
     }
 
-    pub(crate) fn record_error<E: Display + ?Sized>(&mut self, error: &E) {
-        if self.state.is_none() {
-            return;
-        }
-        let (kind, text) = (std::any::type_name::<E>(), error.to_string());
+    pub(crate) fn record_error(&mut self, kind: &str, text: &str) {
         let details = attrs! { attributes::EXCEPTION_MESSAGE => text, attributes::EXCEPTION_TYPE => kind };
         // An error that is only a text has no type worth telling.
         let is_text = kind == "str" || kind == "&str" || kind == "alloc::string::String";
         self.add_event(attributes::EXCEPTION, None, if is_text { &details[..1] } else { &details });
-        self.set_status(Status::Error(&text));
+        self.set_status(Status::Error(text));
     }
 }

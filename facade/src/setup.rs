@@ -377,7 +377,6 @@ fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<T
     };
 
     let mut core = Core::new(name, provider);
-    core.only_forwards = core.name == "noop";
     core.sampler = settings.sampler.clone();
     core.redaction = redaction;
     core.open_spans = settings.debug_open_spans.then(OpenSpans::new);

@@ -104,6 +104,7 @@ impl Core {
             panics: AtomicU32::new(0),
             lost: AtomicU64::new(0),
         };
+        core.only_forwards = core.call(|provider| provider.records()) == Some(false);
         core.keeps_context = core.call(|provider| provider.keeps_context()).unwrap_or(false);
         core
     }

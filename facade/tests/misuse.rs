@@ -147,6 +147,24 @@ fn a_panic_within_makes_the_status_an_error_and_restores_the_parent() {
 }
 
 #[test]
+fn an_error_that_panics_when_it_is_shown_leaves_the_spans_in_place() {
+    struct Unspeakable;
+    impl std::fmt::Display for Unspeakable {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("by the test");
+        }
+    }
+    let trace = capture(|| {
+        tracing::with_span("outer", |span| {
+            let caught = catch_unwind(AssertUnwindSafe(|| span.record_error(&Unspeakable)));
+            assert!(caught.is_err());
+            span.set_attribute("still", "here");
+        });
+    });
+    assert_trace!(trace, "outer" (status: unset, "still" = "here") {});
+}
+
+#[test]
 fn a_drop_during_unwinding_does_not_blame_the_spans_in_it() {
     struct TracesOnDrop;
     impl Drop for TracesOnDrop {

@@ -37,6 +37,12 @@ pub trait TracingProvider: Send + Sync {
     /// Adds a relation to another span.
     fn add_span_link(&self, span: &mut SpanState, link: &Link<'_>);
 
+    /// Whether spans go anywhere. Asked once; where they do not, none are started,
+    /// and a context that comes in is passed on as it is.
+    fn records(&self) -> bool {
+        true
+    }
+
     /// Whether the backend keeps a current span of its own, so that it wants the
     /// calls from [`enter_span`](Self::enter_span) to
     /// [`current_context`](Self::current_context). Asked once.

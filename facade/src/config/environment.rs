@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use spandrel_plugin_api::diagnostics::{Level, report};
 use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::OverflowPolicy;
 
@@ -139,7 +140,16 @@ impl<'a> Environment<'a> {
         }
         self.apply_sampler("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", settings)?;
         if let Some(names) = self.text("OTEL_PROPAGATORS") {
-            settings.propagators = split_names(names).into_iter().filter(|name| name != "none").collect();
+            // As the specification asks: operators set these for all services alike.
+            let (known, unknown): (Vec<String>, Vec<String>) =
+                split_names(names).into_iter().partition(|name| spandrel_propagation::by_name(name).is_some());
+            if unknown.iter().any(|name| name != "none") {
+                warn(&format!(
+                    "OTEL_PROPAGATORS names unknown propagators, which are left out: {}",
+                    unknown.join(", ")
+                ));
+            }
+            settings.propagators = known;
         }
         let count = |name| Ok::<_, Error>(self.number(name)?.map(|n| usize::try_from(n).unwrap_or(usize::MAX)));
         let limits = &mut settings.recorder.limits;
@@ -167,8 +177,7 @@ impl<'a> Environment<'a> {
                 continue;
             }
             if let Some(meant) = spandrel_plugin_api::suggest::nearest(name, OURS) {
-                let text = format!("the environment variable {name} means nothing; did you mean {meant}?");
-                spandrel_plugin_api::diagnostics::report(spandrel_plugin_api::diagnostics::Level::Warning, &text);
+                warn(&format!("the environment variable {name} means nothing; did you mean {meant}?"));
             }
         }
     }
@@ -178,6 +187,10 @@ fn set<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
     }
+}
+
+fn warn(text: &str) {
+    report(Level::Warning, text);
 }
 
 fn invalid(name: &str, value: &str, expected: &str) -> Error {

@@ -43,6 +43,10 @@ impl TracingProvider for NoopProvider {
 
     fn add_span_link(&self, _: &mut SpanState, _: &Link<'_>) {}
 
+    fn records(&self) -> bool {
+        false
+    }
+
     fn force_flush(&self, _: Duration) -> Result<(), Error> {
         Ok(())
     }
