@@ -22,7 +22,8 @@ pub trait TracingProvider: Send + Sync {
     /// Ends a span. Called once for each started span, on any thread.
     fn end_span(&self, span: SpanState, end: Timestamp);
 
-    /// Sets the outcome. `Ok` is final, `Unset` is ignored.
+    /// Sets the outcome. `Ok` is final, `Unset` is ignored, and an error without a
+    /// text may keep an earlier one's, which says more.
     fn set_span_status(&self, span: &mut SpanState, status: Status<'_>);
 
     /// Replaces the name.

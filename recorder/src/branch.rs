@@ -152,9 +152,8 @@ impl Branch {
     pub(crate) fn request_shutdown(self: &Arc<Self>, core: &Arc<Core>, until: Deadline) {
         self.ensure_worker(core);
         let mut queue = lock(&self.queue);
-        if queue.shutdown_until.is_none() {
-            queue.shutdown_until = Some(until);
-        }
+        // A later call may give more time.
+        queue.shutdown_until = queue.shutdown_until.max(Some(until));
         self.work.notify_one();
     }
 

@@ -78,6 +78,10 @@ impl TracingProvider for Recorder {
         if core.is_retired() {
             core.ensure_workers();
         }
+        if core.is_closed() {
+            // Shutdown came in between and may have collected already.
+            core.collect();
+        }
     }
 
     fn set_span_status(&self, span: &mut SpanState, status: Status<'_>) {

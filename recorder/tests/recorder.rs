@@ -370,3 +370,37 @@ fn a_worker_that_leaves_strands_no_span() {
         }
     }
 }
+
+#[test]
+fn spans_that_race_with_shutdown_are_counted() {
+    let rounds = if cfg!(miri) { 2 } else { 300 };
+    for _ in 0..rounds {
+        let (recorder, spans) = recorder();
+        std::thread::scope(|scope| {
+            let (said, heard) = channel();
+            let gates: Vec<Sender<()>> = (0..2)
+                .map(|t| {
+                    let (recorder, said) = (&recorder, said.clone());
+                    let (gate, closed) = channel();
+                    scope.spawn(move || {
+                        (0..20).for_each(|n| record(recorder, t * 1000 + n));
+                        let _ = said.send(());
+                        (20..400).for_each(|n| record(recorder, t * 1000 + n));
+                        let _ = said.send(());
+                        // The end of the thread would collect what it left.
+                        let _ = closed.recv();
+                    });
+                    gate
+                })
+                .collect();
+            heard.recv().unwrap();
+            recorder.shutdown(LONG).unwrap();
+            (0..3).for_each(|_| heard.recv().unwrap());
+            let stats = recorder.stats();
+            assert_eq!((stats.recorded, stats.pending()), (800, 0), "{stats}");
+            assert!(stats.is_balanced(), "{stats}");
+            assert_eq!(stats.exported(), spans.lock().unwrap().len() as u64);
+            drop(gates);
+        });
+    }
+}
