@@ -13,7 +13,8 @@ use crate::tracer::{Core, Tracer};
 /// Null before installation, after `disable()` and after shutdown.
 static ACTIVE: AtomicPtr<Core> = AtomicPtr::new(std::ptr::null_mut());
 
-static INSTALLED: Mutex<Installed> = Mutex::new(Installed { current: None, all: Vec::new(), builder: None });
+static INSTALLED: Mutex<Installed> =
+    Mutex::new(Installed { current: None, all: Vec::new(), builder: None, is_shut_down: false });
 
 /// What was installed, so that it can be found again; never freed.
 #[derive(Default)]
@@ -24,6 +25,8 @@ pub(crate) struct Installed {
     pub(crate) all: Vec<Tracer>,
     /// What `reload()` and `set_provider()` build again.
     pub(crate) builder: Option<Builder>,
+    /// For good.
+    pub(crate) is_shut_down: bool,
 }
 
 /// The tracer for a call on this thread, if tracing is on here.

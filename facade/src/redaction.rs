@@ -24,7 +24,17 @@ const DEFAULT_KEYS: &[&str] = &[
     "secret",
     "access_token",
     "refresh_token",
+    "session_token",
+    "auth_token",
+    "id_token",
+    "api_token",
     "private_key",
+    "passphrase",
+    "pwd",
+    "credentials",
+    "jwt",
+    "cvv",
+    "card_number",
 ];
 
 /// Removes secrets from all that a span is told.
@@ -169,10 +179,13 @@ impl Redaction {
             }
             let secret = if text[at..].starts_with("://") {
                 user_info(text, at + 3)
-            } else if self.is_sensitive(word_before(text, at)) {
-                value_after(text, at + 1)
             } else {
-                continue;
+                let key = word_before(text, at);
+                if !self.is_sensitive(key) {
+                    continue;
+                }
+                let is_header = *byte == b':' && HEADERS.iter().any(|header| key.eq_ignore_ascii_case(header));
+                value_after(text, at + 1, is_header)
             };
             // What others have redacted already stays as they put it.
             if !secret.is_empty() && !text[secret.clone()].trim_start_matches('[').starts_with("REDACTED") {
@@ -241,17 +254,22 @@ fn word_before(text: &str, end: usize) -> &str {
     start.map_or("", |(start, _)| &text[start..])
 }
 
-/// The value that begins behind `start`: quoted text, or up to a separator. The
-/// scheme of a credential (`Bearer x`) belongs to it.
-fn value_after(text: &str, start: usize) -> std::ops::Range<usize> {
+/// Headers whose whole line is the secret.
+const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
+
+/// The value that begins behind `start`: quoted text, the line of a header, or up
+/// to a separator. The scheme of a credential (`Bearer x`) belongs to it.
+fn value_after(text: &str, start: usize, is_header: bool) -> std::ops::Range<usize> {
     let rest = &text[start..];
-    let quoted = rest.trim_start_matches([' ', '\\']);
+    let quoted = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\\');
     let begin = start + rest.len() - quoted.len();
+    let is_escaped = text[..begin].ends_with('\\');
     if let Some(quote @ ('"' | '\'')) = quoted.chars().next() {
         let inner = &quoted[1..];
-        // JSON within JSON has a backslash before the closing quote.
-        let value = inner[..inner.find(quote).unwrap_or(inner.len())].trim_end_matches('\\');
-        return begin + 1..begin + 1 + value.len();
+        return begin + 1..begin + 1 + quoted_len(inner, quote, is_escaped);
+    }
+    if is_header {
+        return begin..begin + quoted.find(['\r', '\n']).unwrap_or(quoted.len());
     }
     let ends = |c: char| c.is_whitespace() || matches!(c, '&' | ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '\\');
     let word = |from: &str| from.find(ends).unwrap_or(from.len());
@@ -262,6 +280,19 @@ fn value_after(text: &str, start: usize) -> std::ops::Range<usize> {
         len = quoted.len() - credential.len() + word(credential);
     }
     begin..begin + len
+}
+
+/// How long a quoted text is. A backslash guards the quote behind it, except in
+/// JSON within JSON, where it stands before the closing quote as well.
+fn quoted_len(inner: &str, quote: char, is_escaped: bool) -> usize {
+    let mut guarded = false;
+    for (at, c) in inner.char_indices() {
+        if c == quote && (is_escaped || !guarded) {
+            return inner[..at].trim_end_matches(|c| is_escaped && c == '\\').len();
+        }
+        guarded = c == '\\' && !guarded;
+    }
+    inner.len()
 }
 
 /// `user:password` of a URL whose authority begins at `start`; a user alone may be a token.
@@ -313,7 +344,11 @@ mod tests {
         let redaction = Redaction::new([]);
         for (text, clean) in [
             ("GET /login?user=a&password=hunter2&x=1", "GET /login?user=a&password=[REDACTED]&x=1"),
-            ("Authorization: Bearer abc.def next", "Authorization: [REDACTED] next"),
+            ("Authorization: Bearer abc.def\nnext", "Authorization: [REDACTED]\nnext"),
+            ("Cookie: a=1; session=2", "Cookie: [REDACTED]"),
+            ("authorization=Bearer abc.def next", "authorization=[REDACTED] next"),
+            (r#"{"password":"hun\"ter2","a":1}"#, r#"{"password":"[REDACTED]","a":1}"#),
+            ("password:\n  hunter", "password:\n  [REDACTED]"),
             (r#"{"api_key": "sk-1", "n": 2}"#, r#"{"api_key": "[REDACTED]", "n": 2}"#),
             (r#"{\"password\":\"x\"}"#, r#"{\"password\":\"[REDACTED]\"}"#),
             ("postgres://bob:s3cret@db/x?a=b", "postgres://[REDACTED]@db/x?a=b"),

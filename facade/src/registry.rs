@@ -37,10 +37,19 @@ impl Registry {
         factory.ok_or_else(|| self.unknown(name))?.create(config, host)
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.factories.iter().any(|factory| factory.name() == name)
+    }
+
+    /// The known name nearest to a misspelt one.
+    pub(crate) fn nearest(&self, name: &str) -> Option<&str> {
+        nearest(name, self.factories.iter().map(|factory| factory.name()))
+    }
+
     pub(crate) fn unknown(&self, name: &str) -> Error {
         let mut names: Vec<&str> = self.factories.iter().map(|factory| factory.name()).collect();
         names.sort_unstable();
-        let meant = nearest(name, names.iter().copied()).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+        let meant = self.nearest(name).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
         Error::new(ErrorKind::ProviderNotFound, format!("there is no provider `{name}`{meant}"))
             .with_context("available", names.join(", "))
             .with_context("remedy", "set TRACING_TYPE to one of them, or register the provider before `install`")

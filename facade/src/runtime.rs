@@ -24,7 +24,7 @@ pub fn tracer() -> Option<Tracer> {
 /// Switches tracing on again after [`disable`]; nothing before installation.
 pub fn enable() {
     let installed = global::installed();
-    if let Some(tracer) = installed.current.filter(|tracer| !tracer.0.is_closed()) {
+    if let Some(tracer) = installed.current.filter(|_| !installed.is_shut_down) {
         global::activate(Some(tracer));
     }
 }
@@ -90,7 +90,7 @@ pub fn open_spans() -> Vec<OpenSpan> {
 
 /// Whether everything that was installed was shut down.
 pub(crate) fn is_shut_down() -> bool {
-    global::installed().all.iter().all(|tracer| tracer.0.is_closed())
+    global::installed().is_shut_down
 }
 
 /// Delivers what is left, within `deadline`, and switches tracing off for good.
@@ -101,6 +101,7 @@ pub(crate) fn is_shut_down() -> bool {
 pub fn shutdown(deadline: Duration) -> Result<Report, ShutdownError> {
     let began = Instant::now();
     disable();
+    global::installed().is_shut_down = true;
     let result = each_within(deadline, Tracer::shutdown);
     let all = global::installed().all.clone();
     let providers = all.iter().map(|tracer| (tracer.name().to_owned(), tracer.stats())).collect();
@@ -115,6 +116,9 @@ fn each_within(deadline: Duration, call: impl Fn(Tracer, Duration) -> Result<(),
 }
 
 fn installed_builder() -> Result<setup::Builder, Error> {
+    if is_shut_down() {
+        return Err(Error::new(ErrorKind::Shutdown, "tracing was shut down, for good"));
+    }
     let builder = global::installed().builder.clone();
     builder.ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, "tracing is not installed yet; call `spandrel::init()` first")

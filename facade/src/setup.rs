@@ -76,6 +76,9 @@ type Override = Arc<dyn Fn(&mut Settings) + Send + Sync>;
 pub(crate) struct Settings {
     /// Names of providers; several fan out.
     pub(crate) types: Vec<String>,
+    /// They come from `OTEL_TRACES_EXPORTER`, which somebody may have set for all
+    /// services alike: what this one does not have is left out.
+    pub(crate) types_are_foreign: bool,
     pub(crate) enabled: bool,
     pub(crate) resource: Resource,
     pub(crate) sampler: Sampler,
@@ -96,6 +99,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             types: vec!["noop".to_owned()],
+            types_are_foreign: false,
             enabled: true,
             resource: Resource::new(),
             sampler: Sampler::default(),
@@ -236,14 +240,16 @@ impl Builder {
     /// Those of [`init`].
     pub fn install(self) -> Result<Guard, Error> {
         // Looked at first, so that a second call opens no second file.
-        if global::installed().current.is_some() {
-            return Err(already_installed());
+        let installed = global::installed();
+        if installed.current.is_some() {
+            return Err(already_installed(&installed));
         }
+        drop(installed);
         let settings = self.settings()?;
         let tracer = self.build_from(&settings)?;
         let mut installed = global::installed();
         if installed.current.is_some() {
-            return Err(already_installed());
+            return Err(already_installed(&installed));
         }
         installed.current = Some(tracer);
         installed.all.push(tracer);
@@ -276,8 +282,10 @@ impl Builder {
         if !settings.enabled {
             return assemble(settings, vec![("noop".to_owned(), self.registry.create("noop", "", &host)?)]);
         }
+        #[cfg(feature = "config")]
+        self.warn_of_unknown_tables(settings);
         let made = if self.given.is_empty() {
-            settings.types.iter().map(|name| self.make(name, settings, &host)).collect()
+            self.types(settings).iter().map(|name| self.make(name, settings, &host)).collect()
         } else {
             self.given.iter().map(|f| Ok((f.name().to_owned(), f.create("", &host)?))).collect()
         };
@@ -288,6 +296,35 @@ impl Builder {
                 assemble(settings, vec![("noop".to_owned(), self.registry.create("noop", "", &host)?)])
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// The names of the providers to make.
+    fn types(&self, settings: &Settings) -> Vec<String> {
+        let (known, unknown): (Vec<String>, Vec<String>) =
+            settings.types.iter().cloned().partition(|name| !settings.types_are_foreign || self.registry.has(name));
+        if !unknown.is_empty() {
+            let names = unknown.join(", ");
+            report(
+                Level::Warning,
+                &format!(
+                    "OTEL_TRACES_EXPORTER names providers that this program does not have, they are left out: {names}; set TRACING_TYPE to choose another"
+                ),
+            );
+        }
+        if known.is_empty() && settings.types_are_foreign { vec!["noop".to_owned()] } else { known }
+    }
+
+    /// Not an error: one file may serve several programs.
+    #[cfg(feature = "config")]
+    fn warn_of_unknown_tables(&self, settings: &Settings) {
+        for name in settings.providers.names().filter(|name| !self.registry.has(name)) {
+            let meant =
+                self.registry.nearest(name).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            report(
+                Level::Warning,
+                &format!("there are settings for a provider `{name}`, which this program does not have{meant}"),
+            );
         }
     }
 
@@ -396,14 +433,18 @@ pub(crate) fn unknown_propagator(name: &str) -> Error {
     Error::new(ErrorKind::ConfigInvalid, message).with_context("available", known.join(", "))
 }
 
-fn already_installed() -> Error {
-    let message = "tracing is installed already; call `init` once, and `reload` or `set_provider` to change it later";
+fn already_installed(installed: &global::Installed) -> Error {
+    let message = if installed.is_shut_down {
+        "tracing was installed and shut down; it cannot be installed again"
+    } else {
+        "tracing is installed already; call `init` once, and `reload` or `set_provider` to change it later"
+    };
     Error::new(ErrorKind::AlreadyInstalled, message)
 }
 
 /// Delivers the last spans when it is dropped; keep it until the end of `main`.
 #[derive(Debug)]
-#[must_use = "dropping the guard shuts tracing down"]
+#[must_use = "dropping the guard shuts tracing down: keep it, `let _guard = ...`, not `let _ = ...`"]
 pub struct Guard {
     timeout: Duration,
 }

@@ -85,9 +85,12 @@ impl Trace {
     ///
     /// If there is none; the message shows the tree.
     #[must_use]
+    #[track_caller]
     pub fn span(&self, name: &str) -> &SpanData {
-        let found = self.spans.iter().find(|span| span.name == name);
-        found.unwrap_or_else(|| panic!("there is no span {name:?} in\n{self}"))
+        match self.spans.iter().find(|span| span.name == name) {
+            Some(span) => span,
+            None => panic!("there is no span {name:?} in\n{self}"),
+        }
     }
 
     /// The spans without a parent in this trace, by their start.
@@ -148,6 +151,7 @@ impl Expected {
     }
 
     #[doc(hidden)]
+    #[track_caller]
     pub fn check(expected: &[Self], trace: &Trace) {
         let mut differences = String::new();
         compare(&mut differences, expected, &trace.roots(), trace, "the trace");

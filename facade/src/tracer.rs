@@ -1,6 +1,6 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, report};
@@ -31,7 +31,6 @@ pub(crate) struct Core {
     pub(crate) only_forwards: bool,
     pub(crate) keeps_context: bool,
     pub(crate) open_spans: Option<OpenSpans>,
-    closed: AtomicBool,
     panics: AtomicU32,
     lost: AtomicU64,
 }
@@ -100,7 +99,6 @@ impl Core {
             only_forwards: false,
             keeps_context: false,
             open_spans: None,
-            closed: AtomicBool::new(false),
             panics: AtomicU32::new(0),
             lost: AtomicU64::new(0),
         };
@@ -176,13 +174,7 @@ impl Core {
     }
 
     pub(crate) fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        self.closed.store(true, Ordering::Relaxed);
         self.call(|provider| provider.shutdown(deadline)).unwrap_or_else(|| Err(self.panicked()))
-    }
-
-    /// Whether it was shut down.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
     }
 
     fn count_panic(&self) {

@@ -104,7 +104,8 @@ pub trait TracingProvider: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Timeout`](crate::ErrorKind::Timeout) if the deadline passed first.
+    /// [`Timeout`](crate::ErrorKind::Timeout) if the deadline passed first,
+    /// [`SpansLost`](crate::ErrorKind::SpansLost) if an export failed since the last flush.
     fn force_flush(&self, deadline: Duration) -> Result<(), Error>;
 
     /// No new spans will start here; running ones may still end.

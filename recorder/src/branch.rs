@@ -21,7 +21,7 @@ pub(crate) struct Branch {
     done: Condvar,
     /// `None` once it is shut down, or in a child whose parent was at work with it.
     exporter: Mutex<Option<Box<dyn SpanExporter>>>,
-    lost: RateLimit,
+    losses: RateLimit,
 }
 
 #[derive(Default)]
@@ -34,6 +34,8 @@ struct Queue {
     flush_done: u64,
     flush_until: Option<Deadline>,
     flush_error: Option<Error>,
+    /// Spans lost by exports since the last flush.
+    lost_since_flush: u64,
     shutdown_until: Option<Deadline>,
     finished: bool,
     panics: u32,
@@ -66,7 +68,7 @@ impl Branch {
             work: Condvar::new(),
             done: Condvar::new(),
             exporter: Mutex::new(exporter),
-            lost: RateLimit::new(),
+            losses: RateLimit::new(),
         }
     }
 
@@ -87,7 +89,7 @@ impl Branch {
         } else if config.on_full == OverflowPolicy::Drop && !queue.has_room(chunk.range.len(), config) {
             queue.lose(LossReason::QueueFull, chunk.spans);
             drop(queue);
-            self.lost.warn(|| {
+            self.losses.warn(|| {
                 let name = &self.name;
                 format!("provider {name} is slower than the service: spans are dropped; raise batch.queue_bytes or set batch.on_full = \"block\"")
             });
@@ -130,7 +132,7 @@ impl Branch {
         let thread = std::thread::Builder::new().name(format!("spandrel-{}", self.name));
         match thread.spawn(move || branch.run(&shared)) {
             Ok(_) => queue.has_worker = true,
-            Err(error) => self.lost.warn(|| format!("cannot start the worker of provider {}: {error}", self.name)),
+            Err(error) => self.losses.warn(|| format!("cannot start the worker of provider {}: {error}", self.name)),
         }
     }
 
@@ -179,6 +181,11 @@ impl Branch {
             queue = wait(&self.done, queue, left);
         }
         Ok(queue)
+    }
+
+    fn lost(&self, spans: u64) -> Error {
+        Error::new(ErrorKind::SpansLost, format!("{spans} spans could not be exported"))
+            .with_context("provider", &self.name)
     }
 
     fn timeout(&self, what: &str) -> Error {
@@ -243,7 +250,10 @@ impl Branch {
             queue.stats.pending -= spans;
             match result {
                 Ok(()) => queue.stats.exported += spans,
-                Err(reason) => queue.lose(reason, spans),
+                Err(reason) => {
+                    queue.lose(reason, spans);
+                    queue.lost_since_flush += spans;
+                }
             }
             drop(queue);
             self.done.notify_all();
@@ -260,11 +270,11 @@ impl Branch {
         match called {
             Called::Returned(Ok(())) => Ok(()),
             Called::Returned(Err(error)) => {
-                self.lost.warn(|| format!("provider {} lost {spans} spans: {error}", self.name));
+                self.losses.warn(|| format!("provider {} lost {spans} span(s): {error}", self.name));
                 Err(LossReason::ExportFailed)
             }
             Called::Panicked => {
-                self.lost.warn(|| format!("provider {} panicked and lost {spans} spans", self.name));
+                self.losses.warn(|| format!("provider {} panicked and lost {spans} span(s)", self.name));
                 Err(LossReason::Panicked)
             }
             Called::Absent => Err(LossReason::Forked),
@@ -305,7 +315,8 @@ impl Branch {
         let error = self.finish_with(core, |exporter| exporter.flush(left));
         let mut queue = lock(&self.queue);
         queue.flush_done = wanted;
-        queue.flush_error = error;
+        let lost = std::mem::take(&mut queue.lost_since_flush);
+        queue.flush_error = error.or_else(|| (lost > 0).then(|| self.lost(lost)));
         drop(queue);
         self.done.notify_all();
         true

@@ -1,6 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use spandrel_plugin_api::diagnostics::RateLimit;
 use spandrel_plugin_api::wire::{self, field};
 use spandrel_plugin_api::{Deadline, Error, InstrumentationScope, Resource, SpanExporter, Stats};
 
@@ -27,6 +28,7 @@ pub(crate) struct Core {
     closed: AtomicBool,
     retired: AtomicBool,
     panics: AtomicU64,
+    late: RateLimit,
 }
 
 #[derive(Default)]
@@ -87,6 +89,7 @@ impl Core {
             closed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             panics: AtomicU64::new(0),
+            late: RateLimit::new(),
         }
     }
 
@@ -182,6 +185,9 @@ impl Core {
 
     /// Counts a span as recorded and lost, in every branch.
     pub(crate) fn lose(&self, reason: LossReason) {
+        if matches!(reason, LossReason::AfterShutdown) {
+            self.late.warn(|| "a span ended after tracing was shut down and is lost; end it first".to_owned());
+        }
         let mut state = lock(&self.state);
         state.recorded += 1;
         for branch in &self.branches {

@@ -276,7 +276,7 @@ fn a_failed_export_is_a_counted_loss_and_the_next_one_works() {
         if calls == 1 { Err(Error::new(ErrorKind::Unavailable, "not now")) } else { Ok(()) }
     });
     record(&recorder, 1);
-    recorder.force_flush(LONG).unwrap();
+    assert_eq!(recorder.force_flush(LONG).unwrap_err().kind(), ErrorKind::SpansLost);
     record(&recorder, 2);
     recorder.force_flush(LONG).unwrap();
     let stats = recorder.stats();

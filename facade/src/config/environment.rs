@@ -73,6 +73,7 @@ impl<'a> Environment<'a> {
     fn apply_ours(&self, settings: &mut Settings) -> Result<(), Error> {
         if let Some(names) = self.text("TRACING_TYPE") {
             settings.types = split_names(names);
+            settings.types_are_foreign = false;
         }
         set(&mut settings.enabled, self.boolean("TRACING_ENABLED")?);
         for (name, key) in [
@@ -112,7 +113,12 @@ impl<'a> Environment<'a> {
     }
 
     fn apply_sampler(&self, name: &str, argument: &str, settings: &mut Settings) -> Result<(), Error> {
-        let Some(sampler) = self.text(name) else { return Ok(()) };
+        let Some(sampler) = self.text(name) else {
+            if self.text(argument).is_some() {
+                warn(&format!("{argument} means nothing without {name}; set it, for example to `parent_ratio`"));
+            }
+            return Ok(());
+        };
         let number = match self.text(argument) {
             Some(text) => Some(text.parse().map_err(|_| invalid(argument, text, "a number"))?),
             None => None,
@@ -137,6 +143,7 @@ impl<'a> Environment<'a> {
         if let Some(names) = self.text("OTEL_TRACES_EXPORTER") {
             settings.types =
                 split_names(names).iter().map(|n| if n == "none" { "noop".to_owned() } else { n.clone() }).collect();
+            settings.types_are_foreign = true;
         }
         self.apply_sampler("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", settings)?;
         if let Some(names) = self.text("OTEL_PROPAGATORS") {

@@ -110,6 +110,15 @@ fn read_batch(table: &mut Reader<'_>, config: &mut RecorderConfig) -> Result<(),
     set(&mut batch.queue_bytes, table.integer("queue_bytes")?);
     let policies = [("drop", OverflowPolicy::Drop), ("block", OverflowPolicy::Block)];
     set(&mut batch.on_full, table.choice("on_full", &policies)?);
+    for (key, value, least) in [
+        ("max_bytes", batch.max_bytes, 1),
+        ("queue_bytes", batch.queue_bytes, 65_536),
+        ("delay_ms", batch.delay.as_millis() as usize, 1),
+    ] {
+        if value < least {
+            return Err(table.error(key, format!("`{key}` must be at least {least}, not {value}")));
+        }
+    }
     Ok(())
 }
 
@@ -203,6 +212,7 @@ mod tests {
                 "[provider.file]\npath = '${NOPE}/x'",
                 "spandrel.toml:2:1: the environment variable NOPE is not set; set it, or write ${NOPE:-default}",
             ),
+            ("[batch]\nqueue_bytes = 0", "spandrel.toml:2:1: `queue_bytes` must be at least 65536, not 0"),
             ("propagators = ['b4']", "spandrel.toml:1:1: there is no propagator `b4`"),
         ] {
             let error = read(text).err().unwrap_or_default();

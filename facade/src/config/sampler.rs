@@ -16,6 +16,9 @@ pub(super) fn read_sampler(table: &mut Reader<'_>) -> Result<Sampler, Error> {
         (_, Some(_), _) => "parent_ratio",
         _ => "parent_always_on",
     });
+    if !rules.is_empty() && !name.ends_with("rules") {
+        return Err(table.error("rules", format!("the sampler `{name}` takes no rules; set its type to \"rules\"")));
+    }
     named_sampler(name, ratio, per_second, rules, parent_based).map_err(|error| {
         let key = match name.contains("rate_limited") {
             _ if error.message().starts_with("there is no sampler") => "type",

@@ -23,6 +23,11 @@ impl ProviderTables {
         self.origins.insert(format!("provider.{}", path.join(".")), variable.to_owned());
     }
 
+    /// The providers that have tables.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tables.keys()
+    }
+
     /// The table of a provider as TOML text.
     pub(crate) fn text(&self, name: &str) -> Result<String, Error> {
         match self.tables.get(name) {
