@@ -113,9 +113,9 @@ impl Live {
 
     pub(crate) fn record_error(&mut self, kind: &str, text: &str) {
         let details = attrs! { attributes::EXCEPTION_MESSAGE => text, attributes::EXCEPTION_TYPE => kind };
-        // An error that is only a text has no type worth telling.
-        let is_text = kind == "str" || kind == "&str" || kind == "alloc::string::String";
-        self.add_event(attributes::EXCEPTION, None, if is_text { &details[..1] } else { &details });
+        // A text and a boxed error have no type worth telling.
+        let is_nameless = matches!(kind, "str" | "&str" | "alloc::string::String") || kind.contains("dyn ");
+        self.add_event(attributes::EXCEPTION, None, if is_nameless { &details[..1] } else { &details });
         self.set_status(Status::Error(text));
     }
 }

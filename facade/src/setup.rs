@@ -194,6 +194,14 @@ impl Builder {
     }
 
     /// How finished spans travel to the exporters.
+    ///
+    /// ```
+    /// use spandrel::{BatchConfig, OverflowPolicy};
+    ///
+    /// let mut batch = BatchConfig::default();
+    /// batch.on_full = OverflowPolicy::Block;
+    /// let builder = spandrel::builder().batch(batch);
+    /// ```
     pub fn batch(self, batch: BatchConfig) -> Self {
         self.set(move |settings| settings.recorder.batch = batch.clone())
     }
@@ -273,6 +281,9 @@ impl Builder {
         self.source.apply(&mut settings)?;
         for change in &self.overrides {
             change(&mut settings);
+        }
+        if settings.resource.get("service.name").is_none() {
+            settings.resource.set("service.name", unknown_service());
         }
         Ok(settings)
     }
@@ -357,6 +368,15 @@ impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Builder").field("registry", &self.registry).finish_non_exhaustive()
     }
+}
+
+/// The name of a service that nobody named.
+///
+/// Source: OpenTelemetry semantic conventions 1.44, `service.name`.
+fn unknown_service() -> String {
+    let program = std::env::current_exe().ok();
+    let name = program.as_ref().and_then(|path| path.file_stem()).map(|name| name.to_string_lossy());
+    name.map_or_else(|| "unknown_service".to_owned(), |name| format!("unknown_service:{name}"))
 }
 
 /// Names between commas.

@@ -35,7 +35,7 @@ pub struct Trace {
 
 /// Calls `f` and gives back the spans that were recorded on this thread
 /// meanwhile, and in work that got its context from here.
-pub fn capture(f: impl FnOnce()) -> Trace {
+pub fn capture<R>(f: impl FnOnce() -> R) -> Trace {
     let capture = Capture::new();
     capture.tracer.context().within(f);
     capture.finish()
@@ -43,7 +43,7 @@ pub fn capture(f: impl FnOnce()) -> Trace {
 
 /// As [`capture`], for a future, which must start its spans while it is polled:
 /// hand over an `async` block.
-pub async fn capture_async(future: impl Future<Output = ()>) -> Trace {
+pub async fn capture_async<R>(future: impl Future<Output = R>) -> Trace {
     let capture = Capture::new();
     future.in_context(capture.tracer.context()).await;
     capture.finish()
