@@ -101,7 +101,9 @@ pub(crate) fn is_shut_down() -> bool {
 pub fn shutdown(deadline: Duration) -> Result<Report, ShutdownError> {
     let began = Instant::now();
     disable();
-    global::installed().is_shut_down = true;
+    let mut installed = global::installed();
+    installed.is_shut_down = installed.current.is_some();
+    drop(installed);
     let result = each_within(deadline, Tracer::shutdown);
     let all = global::installed().all.clone();
     let providers = all.iter().map(|tracer| (tracer.name().to_owned(), tracer.stats())).collect();

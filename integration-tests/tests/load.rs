@@ -68,6 +68,7 @@ fn swapping_the_provider_under_four_threads_loses_nothing() {
 
     let before = tracing::stats();
     tracing::enable();
+    assert_eq!(tracing::reload().unwrap_err().kind(), tracing::ErrorKind::Shutdown);
     tracing::with_span("too late", |span| assert!(!span.is_recording()));
     assert_eq!(tracing::stats(), before, "nothing is recorded after shutdown");
 }
