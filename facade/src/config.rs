@@ -71,3 +71,10 @@ fn apply_file(path: &PathBuf, variable: &Variable<'_>, settings: &mut Settings) 
     })?;
     file::apply(&text, &path.display().to_string(), variable, settings)
 }
+
+/// A setting that is not given stays as it is.
+fn set<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}

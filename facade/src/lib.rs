@@ -69,6 +69,7 @@ pub use spandrel_plugin_api::{
     OwnedAttribute, OwnedValue, SpanContext, SpanData, SpanId, SpanKind, Stats, Status, StatusData, ToValue,
     TraceFlags, TraceId, TraceState, Value,
 };
+pub use spandrel_plugin_api::diagnostics;
 pub use spandrel_propagation::Baggage;
 pub use spandrel_recorder::{BatchConfig, OverflowPolicy, SpanLimits};
 

@@ -5,6 +5,7 @@ use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::OverflowPolicy;
 
 use super::sampler::named_sampler;
+use super::set;
 use crate::setup::{Settings, split_names};
 
 /// Writes what the environment says into the settings: first the variables of
@@ -187,12 +188,6 @@ impl<'a> Environment<'a> {
                 warn(&format!("the environment variable {name} means nothing; did you mean {meant}?"));
             }
         }
-    }
-}
-
-fn set<T>(slot: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *slot = value;
     }
 }
 

@@ -4,8 +4,8 @@ use spandrel_plugin_api::config::{Positions, Reader, Table, Value};
 use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::{OverflowPolicy, RecorderConfig};
 
-use super::Variable;
 use super::sampler::read_sampler;
+use super::{Variable, set};
 use crate::setup::{Settings, split_names, unknown_propagator};
 
 /// Writes what the TOML text says into the settings; `name` is for messages.
@@ -120,12 +120,6 @@ fn read_batch(table: &mut Reader<'_>, config: &mut RecorderConfig) -> Result<(),
         }
     }
     Ok(())
-}
-
-fn set<T>(slot: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *slot = value;
-    }
 }
 
 /// Replaces `${VAR}` and `${VAR:-default}`; `$$` is a dollar sign.
