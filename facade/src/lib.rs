@@ -64,12 +64,12 @@ pub use spawn::{spawn, spawn_blocking};
 pub use tracer::Tracer;
 
 pub use provider::{Provider, ProviderFactory, SpanExporter, TracingProvider};
+pub use spandrel_plugin_api::diagnostics;
 pub use spandrel_plugin_api::{
     Attribute, BranchStats, Carrier, CarrierMut, Dropped, Error, ErrorKind, EventData, InstrumentationScope, LinkData,
     OwnedAttribute, OwnedValue, SpanContext, SpanData, SpanId, SpanKind, Stats, Status, StatusData, ToValue,
     TraceFlags, TraceId, TraceState, Value,
 };
-pub use spandrel_plugin_api::diagnostics;
 pub use spandrel_propagation::Baggage;
 pub use spandrel_recorder::{BatchConfig, OverflowPolicy, SpanLimits};
 
