@@ -37,3 +37,4 @@ pub use promises::threads::{
 };
 pub use promises::time::{an_end_before_the_start_is_no_negative_duration, timestamps_are_exact};
 pub use subject::{Started, Subject};
+pub use suite::{PROMISES, Promise};

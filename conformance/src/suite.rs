@@ -1,3 +1,5 @@
+use crate::Subject;
+
 /// Makes a module with one test for each promise, over one provider.
 ///
 /// The second argument is an expression of type [`Subject`](crate::Subject); it
@@ -9,8 +11,11 @@
 #[macro_export]
 macro_rules! suite {
     ($module:ident, $subject:expr) => {
+        $crate::suite! { @each [@tests $module, $subject] }
+    };
+    (@each [$($then:tt)*]) => {
         $crate::suite! {
-            @tests $module, $subject;
+            $($then)*;
             a_dropped_provider_does_not_hang
             a_flush_delivers_what_ended_before
             a_flush_reaches_the_spans_of_other_threads
@@ -56,6 +61,9 @@ macro_rules! suite {
             what_is_injected_can_be_extracted
         }
     };
+    (@list; $($promise:ident)*) => {
+        &[$((stringify!($promise), $crate::$promise)),*]
+    };
     (@tests $module:ident, $subject:expr; $($promise:ident)*) => {
         mod $module {
             fn subject() -> $crate::Subject {
@@ -72,11 +80,18 @@ macro_rules! suite {
     };
 }
 
+/// The name of a promise, and the check that it is kept.
+pub type Promise = (&'static str, fn(&Subject));
+
+/// All promises, for those who run them without [`suite!`]: a provider that writes to
+/// standard output needs a process of its own.
+pub const PROMISES: &[Promise] = suite!(@each [@list]);
+
 #[cfg(test)]
 mod tests {
     #[test]
     fn the_suite_has_every_promise() {
-        let (suite, _) = include_str!("suite.rs").split_once("(@tests").unwrap();
+        let (suite, _) = include_str!("suite.rs").split_once("(@list").unwrap();
         let tests: Vec<&str> = suite.lines().map(str::trim).collect();
         let (_, exported) = include_str!("lib.rs").split_once("pub use promises").unwrap();
         let words = exported.split(|c: char| !c.is_alphanumeric() && c != '_');

@@ -1,8 +1,8 @@
 use std::time::SystemTime;
 
 use spandrel_plugin_api::{
-    Attribute, InstrumentationScope, Link, OwnedAttribute, SpanContext, SpanKind, SpanStart, Timestamp, ToValue,
-    TraceFlags,
+    Attribute, InstrumentationScope, Link, OwnedAttribute, SpanContext, SpanId, SpanKind, SpanStart, Timestamp,
+    ToValue, TraceFlags,
 };
 
 use crate::chain::{self, Live, ScopeSwitch};
@@ -254,7 +254,7 @@ impl Start<'_> {
             None => (id::trace_id(), TraceFlags::RANDOM),
         };
         let input = SamplingInput { name, kind: self.kind, parent, trace_id, attributes, links };
-        let sampled = tracer.sampler.should_sample(&input);
+        let sampled = tracer.sampler.should_sample(&input) && (!tracer.samples || self.provider_samples(&input, flags));
         let mut context = SpanContext::new(trace_id, id::span_id(), flags.with_sampled(sampled));
         if let Some(parent) = parent
             && !parent.trace_state().is_empty()
@@ -279,6 +279,29 @@ impl Start<'_> {
             }
         }
         live.context = context;
+    }
+}
+
+impl Start<'_> {
+    /// Asks the provider, where a trace begins or comes in: what follows in this
+    /// process follows that decision, so that traces are whole.
+    #[cold]
+    fn provider_samples(&self, input: &SamplingInput<'_>, flags: TraceFlags) -> bool {
+        if input.parent.is_some_and(|parent| !parent.is_remote()) {
+            return true;
+        }
+        let context = SpanContext::new(input.trace_id, SpanId::INVALID, flags);
+        let start = SpanStart {
+            name: input.name,
+            context: &context,
+            parent: input.parent,
+            kind: input.kind,
+            time: self.time.unwrap_or_else(clock::now),
+            attributes: input.attributes,
+            links: input.links,
+            scope: self.scope,
+        };
+        self.tracer.call(|provider| provider.sample(&start)).unwrap_or(true)
     }
 }
 

@@ -4,6 +4,11 @@
 
 mod environment;
 mod file;
+#[cfg(feature = "dylib")]
+mod plugins;
+#[cfg(not(feature = "dylib"))]
+#[path = "config/plugins_unsupported.rs"]
+mod plugins;
 mod sampler;
 mod tables;
 
@@ -12,6 +17,8 @@ use std::path::PathBuf;
 use spandrel_plugin_api::{Error, ErrorKind};
 
 use crate::setup::Settings;
+#[cfg(feature = "dylib")]
+pub(crate) use file::locate;
 pub(crate) use tables::ProviderTables;
 
 /// Where the configuration comes from.
@@ -32,29 +39,42 @@ pub(crate) enum FileSource {
     Path(PathBuf),
 }
 
+/// Who says something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// The program: in its code, or in a file that its code names.
+    Program,
+    /// Who started it: in the environment, in a file named there, or in one in
+    /// the working directory.
+    Starter,
+}
+
 impl Source {
     /// Writes what file and environment say into the settings.
     pub(crate) fn apply(&self, settings: &mut Settings) -> Result<(), Error> {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         if let Some(text) = &self.defaults {
-            file::apply(text, "defaults of the program", &variable, settings)?;
+            file::apply(text, "defaults of the program", Origin::Program, &variable, settings)?;
         }
         match &self.file {
             FileSource::None => {}
-            FileSource::Path(path) => apply_file(path, &variable, settings)?,
+            FileSource::Path(path) => apply_file(path, Origin::Program, &variable, settings)?,
             FileSource::Standard => match variable("SPANDREL_CONFIG") {
-                Some(path) => apply_file(&PathBuf::from(path), &variable, settings)?,
+                Some(path) => apply_file(&PathBuf::from(path), Origin::Starter, &variable, settings)?,
                 None => {
                     let path = PathBuf::from("spandrel.toml");
                     if path.exists() {
-                        apply_file(&path, &variable, settings)?;
+                        apply_file(&path, Origin::Starter, &variable, settings)?;
                     }
                 }
             },
         }
         if self.environment {
-            environment::apply(&std::env::vars().collect::<Vec<_>>(), settings)?;
+            // What is not UTF-8 is none of ours, and `vars` would panic at it.
+            let texts = std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)));
+            environment::apply(&texts.collect::<Vec<_>>(), settings)?;
         }
+        plugins::report_ignored(settings);
         Ok(())
     }
 }
@@ -62,14 +82,14 @@ impl Source {
 /// The value of an environment variable, if it is set and not empty.
 type Variable<'a> = dyn Fn(&str) -> Option<String> + 'a;
 
-fn apply_file(path: &PathBuf, variable: &Variable<'_>, settings: &mut Settings) -> Result<(), Error> {
+fn apply_file(path: &PathBuf, origin: Origin, variable: &Variable<'_>, settings: &mut Settings) -> Result<(), Error> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         Error::new(ErrorKind::Io, "cannot read the configuration file")
             .with_context("path", path.display().to_string())
             .with_context("remedy", "set SPANDREL_CONFIG to a readable file, or unset it")
             .with_source(error)
     })?;
-    file::apply(&text, &path.display().to_string(), variable, settings)
+    file::apply(&text, &path.display().to_string(), origin, variable, settings)
 }
 
 /// A setting that is not given stays as it is.

@@ -112,6 +112,18 @@ impl TracingProvider for Fanout {
         self.providers.iter().for_each(|provider| provider.exit_unsampled(context));
     }
 
+    fn samples(&self) -> bool {
+        self.providers.iter().any(|provider| provider.samples())
+    }
+
+    fn sample(&self, start: &SpanStart<'_>) -> bool {
+        self.providers.iter().all(|provider| provider.sample(start))
+    }
+
+    fn health(&self) -> Result<(), Error> {
+        self.providers.iter().try_for_each(|provider| provider.health())
+    }
+
     fn force_flush(&self, deadline: Duration) -> Result<(), Error> {
         self.within(deadline, |provider, left| provider.force_flush(left))
     }

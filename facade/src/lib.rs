@@ -14,6 +14,7 @@ mod runtime;
 mod span;
 
 // What happens on the way to the provider.
+mod accompanied;
 mod chain;
 mod clock;
 mod fanout;
@@ -32,6 +33,13 @@ mod exit;
 #[path = "exit_unsupported.rs"]
 mod exit;
 mod global;
+#[cfg(feature = "dylib")]
+mod loader;
+#[cfg(feature = "dylib")]
+mod plugins;
+#[cfg(not(feature = "dylib"))]
+#[path = "plugins_unsupported.rs"]
+mod plugins;
 mod registry;
 mod report;
 mod setup;

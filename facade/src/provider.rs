@@ -19,6 +19,8 @@
 //! tracer.flush(std::time::Duration::from_secs(1)).unwrap();
 //! ```
 
+#[cfg(feature = "dylib")]
+pub use crate::loader::Plugin;
 pub use spandrel_plugin_api::{
     AnyValue, Attributes, Event, EventView, Extraction, Host, Link, LinkView, Provider, ProviderFactory, Resource,
     SpanBatch, SpanExporter, SpanReader, SpanStart, SpanState, SpanView, Timestamp, TracingProvider,

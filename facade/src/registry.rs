@@ -6,6 +6,9 @@ use spandrel_plugin_api::suggest::nearest;
 use spandrel_plugin_api::{Error, ErrorKind, Host, Provider, ProviderFactory};
 use spandrel_provider_noop::NoopFactory;
 
+use crate::plugins;
+use crate::setup::Settings;
+
 /// Factories by name; of two with the same name the later one.
 #[derive(Clone)]
 pub(crate) struct Registry {
@@ -31,28 +34,93 @@ impl Registry {
         self.factories.push(factory);
     }
 
-    /// Makes the provider of this name.
-    pub(crate) fn create(&self, name: &str, config: &str, host: &Host<'_>) -> Result<Provider, Error> {
-        let factory = self.factories.iter().find(|factory| factory.name() == name);
-        factory.ok_or_else(|| self.unknown(name))?.create(config, host)
+    /// The factory that the name means in these settings: a linked one, or a plugin's.
+    pub(crate) fn factory(&self, name: &str, settings: &Settings) -> Result<Arc<dyn ProviderFactory>, Error> {
+        if plugins::is_plugin(name, settings) {
+            return plugins::open(name, settings);
+        }
+        let word = plugins::provider_of(name, settings);
+        if let Some(linked) = self.linked_factory(word) {
+            return Ok(if word == name {
+                linked
+            } else {
+                Arc::new(Renamed { name: name.to_owned(), factory: linked })
+            });
+        }
+        plugins::open(name, settings).map_err(|error| match error.kind() {
+            ErrorKind::ProviderNotFound => self.unknown(word, settings, &error),
+            _ => error,
+        })
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.factories.iter().any(|factory| factory.name() == name)
+    /// Makes the provider of a linked factory that needs no configuration.
+    pub(crate) fn create_linked(&self, name: &str, host: &Host<'_>) -> Result<Provider, Error> {
+        let unknown =
+            || Error::new(ErrorKind::ProviderNotFound, format!("there is no provider `{name}` in this program"));
+        self.linked_factory(name).ok_or_else(unknown)?.create("", host)
     }
 
-    /// The known name nearest to a misspelt one.
-    pub(crate) fn nearest(&self, name: &str) -> Option<&str> {
-        nearest(name, self.factories.iter().map(|factory| factory.name()))
+    /// Whether there is such a provider, linked or as a plugin.
+    pub(crate) fn has(&self, name: &str, settings: &Settings) -> bool {
+        plugins::is_plugin(name, settings)
+            || self.names(settings).iter().any(|known| known == plugins::provider_of(name, settings))
     }
 
-    pub(crate) fn unknown(&self, name: &str) -> Error {
-        let mut names: Vec<&str> = self.factories.iter().map(|factory| factory.name()).collect();
+    /// The name nearest to a misspelt one, of those in use and all others.
+    pub(crate) fn nearest<'a>(
+        &self,
+        name: &str,
+        settings: &Settings,
+        in_use: impl Iterator<Item = &'a str>,
+    ) -> Option<String> {
+        let mut names = self.names(settings);
+        names.extend(in_use.map(str::to_owned));
+        nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    }
+
+    /// The names of all providers there are, sorted.
+    fn names(&self, settings: &Settings) -> Vec<String> {
+        let linked = self.factories.iter().map(|factory| factory.name().to_owned());
+        let mut names: Vec<String> = linked.chain(plugins::available(settings)).collect();
         names.sort_unstable();
-        let meant = self.nearest(name).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
-        Error::new(ErrorKind::ProviderNotFound, format!("there is no provider `{name}`{meant}"))
-            .with_context("available", names.join(", "))
-            .with_context("remedy", "set TRACING_TYPE to one of them, or register the provider before `install`")
+        names.dedup();
+        names
+    }
+
+    fn linked_factory(&self, name: &str) -> Option<Arc<dyn ProviderFactory>> {
+        self.factories.iter().find(|factory| factory.name() == name).cloned()
+    }
+
+    /// Why there is no such provider, from why there is no such plugin.
+    fn unknown(&self, name: &str, settings: &Settings, error: &Error) -> Error {
+        let meant = self
+            .nearest(name, settings, std::iter::empty())
+            .map(|n| format!("; did you mean `{n}`?"))
+            .unwrap_or_default();
+        let mut unknown = Error::new(ErrorKind::ProviderNotFound, format!("there is no provider `{name}`{meant}"))
+            .with_context("available", self.names(settings).join(", "));
+        for key in ["searched", "remedy"] {
+            if let Some(value) = error.context(key) {
+                unknown = unknown.with_context(key, value);
+            }
+        }
+        unknown
+    }
+}
+
+/// A linked provider under a second name.
+struct Renamed {
+    name: String,
+    factory: Arc<dyn ProviderFactory>,
+}
+
+impl ProviderFactory for Renamed {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn create(&self, config: &str, host: &Host<'_>) -> Result<Provider, Error> {
+        self.factory.create(config, host)
     }
 }
 
@@ -65,10 +133,11 @@ impl std::fmt::Debug for Registry {
 #[cfg(test)]
 mod tests {
     use super::Registry;
+    use crate::setup::Settings;
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest_and_all_others() {
-        let text = Registry::linked().unknown("consol").to_string();
+        let text = Registry::linked().factory("consol", &Settings::default()).err().unwrap().to_string();
         assert!(
             text.starts_with("there is no provider `consol`; did you mean `console`? (available: console, "),
             "{text}"

@@ -7,9 +7,12 @@ use spandrel_plugin_api::{
 };
 use spandrel_recorder::{BatchConfig, Recorder, RecorderConfig, SpanLimits};
 
+use crate::accompanied::Accompanied;
 #[cfg(feature = "config")]
 use crate::config::{self, Source};
 use crate::fanout::Fanout;
+#[cfg(feature = "dylib")]
+use crate::loader::LoaderSettings;
 use crate::open_spans::OpenSpans;
 use crate::redaction::Redaction;
 use crate::registry::Registry;
@@ -93,6 +96,18 @@ pub(crate) struct Settings {
     /// Where the configuration stands, for messages about providers.
     #[cfg(feature = "config")]
     pub(crate) providers: config::ProviderTables,
+    /// Which plugins may be loaded, and from where.
+    #[cfg(feature = "dylib")]
+    pub(crate) loader: LoaderSettings,
+}
+
+impl Settings {
+    fn redactor(&self) -> Redaction {
+        match self.redaction {
+            true => Redaction::new(self.redacted_keys.iter().map(String::as_str)),
+            false => Redaction::off(),
+        }
+    }
 }
 
 impl Default for Settings {
@@ -113,6 +128,8 @@ impl Default for Settings {
             noop_on_error: false,
             #[cfg(feature = "config")]
             providers: config::ProviderTables::default(),
+            #[cfg(feature = "dylib")]
+            loader: LoaderSettings::default(),
         }
     }
 }
@@ -285,26 +302,33 @@ impl Builder {
         if settings.resource.get("service.name").is_none() {
             settings.resource.set("service.name", unknown_service());
         }
+        // Here already, as factories are told of the resource, too.
+        let mut resource = Resource::new();
+        let attributes: Vec<_> = settings.resource.attributes().collect();
+        settings.redactor().attributes(&attributes, |clean| clean.iter().for_each(|a| resource.set(a.key, a.value)));
+        settings.resource = resource;
         Ok(settings)
     }
 
     fn build_from(&self, settings: &Settings) -> Result<Tracer, Error> {
         let host = Host::new(&settings.resource);
         if !settings.enabled {
-            return assemble(settings, vec![("noop".to_owned(), self.registry.create("noop", "", &host)?)]);
+            return assemble(settings, vec![("noop".to_owned(), self.registry.create_linked("noop", &host)?)]);
         }
-        #[cfg(feature = "config")]
-        self.warn_of_unknown_tables(settings);
-        let made = if self.given.is_empty() {
+        let made: Result<Vec<_>, Error> = if self.given.is_empty() {
             self.types(settings).iter().map(|name| self.make(name, settings, &host)).collect()
         } else {
             self.given.iter().map(|f| Ok((f.name().to_owned(), f.create("", &host)?))).collect()
         };
+        #[cfg(feature = "config")]
+        if let Ok(made) = &made {
+            self.warn_of_unknown_tables(settings, made);
+        }
         match made {
             Ok(providers) => assemble(settings, providers),
             Err(error) if settings.noop_on_error => {
                 report(Level::Warning, &format!("tracing is off because on_error = \"noop\": {error}"));
-                assemble(settings, vec![("noop".to_owned(), self.registry.create("noop", "", &host)?)])
+                assemble(settings, vec![("noop".to_owned(), self.registry.create_linked("noop", &host)?)])
             }
             Err(error) => Err(error),
         }
@@ -312,8 +336,11 @@ impl Builder {
 
     /// The names of the providers to make.
     fn types(&self, settings: &Settings) -> Vec<String> {
-        let (known, unknown): (Vec<String>, Vec<String>) =
-            settings.types.iter().cloned().partition(|name| !settings.types_are_foreign || self.registry.has(name));
+        let (known, unknown): (Vec<String>, Vec<String>) = settings
+            .types
+            .iter()
+            .cloned()
+            .partition(|name| !settings.types_are_foreign || self.registry.has(name, settings));
         if !unknown.is_empty() {
             let names = unknown.join(", ");
             report(
@@ -328,10 +355,13 @@ impl Builder {
 
     /// Not an error: one file may serve several programs.
     #[cfg(feature = "config")]
-    fn warn_of_unknown_tables(&self, settings: &Settings) {
-        for name in settings.providers.names().filter(|name| !self.registry.has(name)) {
-            let meant =
-                self.registry.nearest(name).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+    fn warn_of_unknown_tables(&self, settings: &Settings, made: &[(String, Provider)]) {
+        let is_used = |name: &str| made.iter().any(|(made, _)| made == name);
+        let unused = settings.providers.names().filter(|name| !is_used(name));
+        for name in unused.filter(|name| !self.registry.has(name, settings)) {
+            let in_use = made.iter().map(|(name, _)| name.as_str());
+            let meant = self.registry.nearest(name, settings, in_use);
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
             report(
                 Level::Warning,
                 &format!("there are settings for a provider `{name}`, which this program does not have{meant}"),
@@ -340,17 +370,17 @@ impl Builder {
     }
 
     fn make(&self, name: &str, settings: &Settings, host: &Host<'_>) -> Result<(String, Provider), Error> {
+        let factory = self.registry.factory(name, settings)?;
+        // Not the path, if it is one: the provider's own word for itself.
+        let name = factory.name().to_owned();
         #[cfg(feature = "config")]
         let made = {
-            let table = settings.providers.text(name)?;
-            self.registry.create(name, &table, host).map_err(|error| settings.providers.locate(name, error))
+            let table = settings.providers.text(&name)?;
+            factory.create(&table, host).map_err(|error| settings.providers.locate(&name, error))
         };
         #[cfg(not(feature = "config"))]
-        let made = {
-            let _ = settings;
-            self.registry.create(name, "", host)
-        };
-        Ok((name.to_owned(), made?))
+        let made = factory.create("", host);
+        Ok((name, made?))
     }
 
     fn given(mut self, name: &str, make: impl Fn() -> Provider + Send + Sync + 'static) -> Self {
@@ -406,36 +436,35 @@ fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<T
         let message = "no provider is named; set TRACING_TYPE, for example to `file` or `noop`";
         return Err(Error::new(ErrorKind::ConfigInvalid, message));
     }
-    let redaction = match settings.redaction {
-        true => Redaction::new(settings.redacted_keys.iter().map(String::as_str)),
-        false => Redaction::off(),
-    };
-    let mut resource = Resource::new();
-    let attributes: Vec<_> = settings.resource.attributes().collect();
-    redaction.attributes(&attributes, |clean| clean.iter().for_each(|a| resource.set(a.key, a.value)));
-
     let names: Vec<&str> = providers.iter().map(|(name, _)| name.as_str()).collect();
     let name = names.join(",");
     let mut live: Vec<Box<dyn TracingProvider>> = Vec::new();
-    let mut exporters = Vec::new();
+    let (mut exporters, mut companions) = (Vec::new(), Vec::new());
     for (name, provider) in providers {
         match provider {
             Provider::Live(provider) => live.push(provider),
             Provider::Exporter(exporter) => exporters.push((name, exporter)),
+            Provider::ExporterWith { exporter, companion } => {
+                exporters.push((name, exporter));
+                companions.push(companion);
+            }
             _ => return Err(Error::new(ErrorKind::Unsupported, "a kind of provider that this version does not know")),
         }
     }
     if !exporters.is_empty() {
-        live.push(Box::new(Recorder::new(settings.recorder.clone(), &resource, exporters)));
+        live.push(Box::new(Recorder::new(settings.recorder.clone(), &settings.resource, exporters)));
     }
-    let provider = match live.len() {
+    let mut provider = match live.len() {
         1 => live.swap_remove(0),
         _ => Box::new(Fanout::new(live)),
     };
+    if !companions.is_empty() {
+        provider = Box::new(Accompanied::new(provider, companions));
+    }
 
     let mut core = Core::new(name, provider);
     core.sampler = settings.sampler.clone();
-    core.redaction = redaction;
+    core.redaction = settings.redactor();
     core.open_spans = settings.debug_open_spans.then(OpenSpans::new);
     for name in &settings.propagators {
         let propagator = spandrel_propagation::by_name(name);

@@ -1,10 +1,11 @@
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, report};
-use spandrel_plugin_api::{BranchStats, Error, ErrorKind, SpanState, Stats, Timestamp, TracingProvider, suppression};
+use spandrel_plugin_api::{
+    BranchStats, Error, ErrorKind, SpanState, Stats, Timestamp, TracingProvider, panics, suppression,
+};
 use spandrel_propagation::Propagator;
 
 use crate::context::{Context, Scope};
@@ -30,13 +31,15 @@ pub(crate) struct Core {
     /// Nothing is recorded; contexts that come in are passed on as they are.
     pub(crate) only_forwards: bool,
     pub(crate) keeps_context: bool,
+    /// The provider has a say in sampling.
+    pub(crate) samples: bool,
     pub(crate) open_spans: Option<OpenSpans>,
     panics: AtomicU32,
     lost: AtomicU64,
 }
 
 /// After this many panics a provider is not called again.
-const MAX_PANICS: u32 = 3;
+pub(crate) const MAX_PANICS: u32 = 3;
 
 impl Tracer {
     /// A context in which this tracer takes the place of the installed one.
@@ -60,6 +63,15 @@ impl Tracer {
     #[must_use]
     pub fn stats(self) -> Stats {
         self.0.stats()
+    }
+
+    /// Whether its backends can be reached, as far as they know without asking.
+    ///
+    /// # Errors
+    ///
+    /// What the first one that is not well says.
+    pub fn health(self) -> Result<(), Error> {
+        self.0.call(|provider| provider.health()).unwrap_or_else(|| Err(self.0.panicked()))
     }
 
     /// Its spans that are open now, the oldest first; empty unless the
@@ -98,12 +110,14 @@ impl Core {
             propagators: Vec::new(),
             only_forwards: false,
             keeps_context: false,
+            samples: false,
             open_spans: None,
             panics: AtomicU32::new(0),
             lost: AtomicU64::new(0),
         };
         core.only_forwards = core.call(|provider| provider.records()) == Some(false);
         core.keeps_context = core.call(|provider| provider.keeps_context()).unwrap_or(false);
+        core.samples = core.call(|provider| provider.samples()).unwrap_or(false);
         core
     }
 
@@ -115,13 +129,11 @@ impl Core {
             return None;
         }
         let _suppressed = suppression::enter();
-        match catch_unwind(AssertUnwindSafe(|| call(&*self.provider))) {
-            Ok(result) => Some(result),
-            Err(_) => {
-                self.count_panic();
-                None
-            }
+        let result = panics::contained(|| call(&*self.provider));
+        if result.is_none() {
+            self.count_panic();
         }
+        result
     }
 
     /// Starts a recorded span; `None` is a counted loss.
@@ -143,7 +155,7 @@ impl Core {
         let ended = self.call(|provider| provider.end_span(state.take().unwrap_or_default(), end));
         if ended.is_none() {
             self.lost.fetch_add(1, Ordering::Relaxed);
-            if catch_unwind(AssertUnwindSafe(|| drop(state))).is_err() {
+            if panics::contained(|| drop(state)).is_none() {
                 self.count_panic();
             }
         }

@@ -1,7 +1,10 @@
 //! What the tests of whole systems share.
 
+pub mod compiler;
 pub mod otlp_json;
+pub mod plugins;
 pub mod process;
+pub mod stage;
 pub mod trace_file;
 
 /// The README's snippets compile.

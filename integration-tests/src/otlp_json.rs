@@ -24,14 +24,23 @@ pub fn read(path: &Path) -> Vec<SpanData> {
     text.split_terminator('\n').flat_map(read_line).collect()
 }
 
-fn read_line(line: &str) -> Vec<SpanData> {
-    let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON: {error}: {line:.200}"));
-    let bytes = message(&value, |out, name, value| match name {
+/// The spans of one OTLP/JSON object.
+///
+/// # Panics
+///
+/// If it is not what OTLP/JSON says.
+#[must_use]
+pub fn spans(value: &Value) -> Vec<SpanData> {
+    let bytes = message(value, |out, name, value| match name {
         "resourceSpans" => list(out, field::REQUEST_RESOURCE_SPANS, value, resource_spans),
         _ => unknown("TracesData", name),
     });
     let parts = [&bytes[..]];
     SpanReader::new(&parts).map(|span| SpanData::from(&span.expect("bytes written by the rules"))).collect()
+}
+
+fn read_line(line: &str) -> Vec<SpanData> {
+    spans(&serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON: {error}: {line:.200}")))
 }
 
 fn resource_spans(value: &Value) -> Vec<u8> {

@@ -14,6 +14,7 @@ fn layer(name: &str) -> u32 {
         "spandrel" => 4,
         "spandrel-genai" | "spandrel-api-client" => 5,
         "spandrel-server" | "spandrel-cli" | "spandrel-examples" | "spandrel-integration-tests" | "spandrel-bench" => 6,
+        name if name.starts_with("spandrel-provider-") && name.ends_with("-plugin") => 4,
         name if name.starts_with("spandrel-provider-") => 3,
         other => panic!("{other} has no layer; give it one here and in ARCHITECTURE.md"),
     }

@@ -66,7 +66,23 @@ pub fn parse<T: FromTable>(text: &str) -> Result<T, Error> {
 /// [`ErrorKind::ConfigInvalid`] with what serde says.
 #[cfg(feature = "serde")]
 pub fn deserialize<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Error> {
-    toml::from_str(text).map_err(|error| Error::new(ErrorKind::ConfigInvalid, error.message().replace('\n', " ")))
+    toml::from_str(text).map_err(|error| {
+        let message = error.message().replace('\n', " ");
+        // serde knows the name of a missing key, and the parser where any other stands.
+        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+        let start = error.span().map_or(0, |span| span.start);
+        let key = match missing {
+            Some(key) => {
+                Some(table::table_at(text, start).map_or_else(|| key.to_owned(), |table| format!("{table}.{key}")))
+            }
+            None => table::key_at(text, start),
+        };
+        let error = Error::new(ErrorKind::ConfigInvalid, message);
+        match key {
+            Some(key) => error.with_context("key", key),
+            None => error,
+        }
+    })
 }
 
 /// Reads one table and remembers which keys it was asked for.

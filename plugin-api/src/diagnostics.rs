@@ -3,8 +3,9 @@
 //! Goes to standard error unless a handler is set. Each place that reports
 //! limits its rate, so that a broken backend does not fill the log.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 /// How serious a message is.
@@ -41,6 +42,34 @@ pub fn report(level: Level, message: &str) {
             let _ = writeln!(std::io::stderr(), "spandrel: {word}: {message}");
         }
     }
+}
+
+static COUNTERS: Mutex<BTreeMap<String, u64>> = Mutex::new(BTreeMap::new());
+static COUNTER: OnceLock<fn(&str, u64)> = OnceLock::new();
+
+/// Adds to a counter, made at its first use. For things worth counting besides
+/// spans, which have [`Stats`](crate::Stats); not for every span, as it takes a lock.
+pub fn count(name: &str, by: u64) {
+    if let Some(counter) = COUNTER.get() {
+        return counter(name, by);
+    }
+    let mut counters = COUNTERS.lock().unwrap_or_else(PoisonError::into_inner);
+    match counters.get_mut(name) {
+        Some(value) => *value = value.saturating_add(by),
+        None => drop(counters.insert(name.to_owned(), by)),
+    }
+}
+
+/// All counters by name. Those of a plugin begin with its name and a dot.
+#[must_use]
+pub fn counters() -> BTreeMap<String, u64> {
+    COUNTERS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Counts elsewhere from now on; in a plugin that is the host.
+#[cfg(feature = "plugin")]
+pub(crate) fn set_counter(counter: fn(&str, u64)) {
+    let _ = COUNTER.set(counter);
 }
 
 /// Lets one message through in ten seconds and counts the others.

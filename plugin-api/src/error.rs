@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 
@@ -40,7 +41,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
-    context: Vec<(&'static str, String)>,
+    context: Vec<(Cow<'static, str>, String)>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -53,8 +54,8 @@ impl Error {
 
     /// Adds a fact, shown as `key: value` behind the message.
     #[must_use]
-    pub fn with_context(mut self, key: &'static str, value: impl Into<String>) -> Self {
-        self.0.context.push((key, value.into()));
+    pub fn with_context(mut self, key: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.0.context.push((key.into(), value.into()));
         self
     }
 
@@ -80,8 +81,18 @@ impl Error {
     /// The value added under `key`, if any.
     #[must_use]
     pub fn context(&self, key: &str) -> Option<&str> {
-        let found = self.0.context.iter().find(|(k, _)| *k == key);
-        found.map(|(_, value)| value.as_str())
+        self.contexts().find(|(k, _)| *k == key).map(|(_, value)| value)
+    }
+
+    /// All facts, in the order in which they were added.
+    pub fn contexts(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.context.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
+    }
+
+    /// The text of the error that caused this one, or empty.
+    #[cfg(feature = "abi")]
+    pub(crate) fn source_text(&self) -> String {
+        self.0.source.as_ref().map(ToString::to_string).unwrap_or_default()
     }
 }
 

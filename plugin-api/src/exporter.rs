@@ -33,6 +33,12 @@ pub trait SpanExporter: Send {
     /// Called in the child after a fork, before the first export there.
     fn on_fork(&mut self) {}
 
+    /// How many panics were caught below this exporter, as those in a plugin are. Each
+    /// counts as one of the exporter.
+    fn panics(&self) -> u32 {
+        0
+    }
+
     /// Flushes and releases everything, within `deadline`. Nothing is exported afterwards.
     ///
     /// # Errors

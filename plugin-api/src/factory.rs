@@ -15,6 +15,18 @@ pub trait ProviderFactory: Send + Sync {
     /// [`ConfigInvalid`](crate::ErrorKind::ConfigInvalid) with the key in the
     /// context `key`, or what kept the backend from starting.
     fn create(&self, config: &str, host: &Host<'_>) -> Result<Provider, Error>;
+
+    /// Whether [`create`](Self::create) would accept the configuration; touches
+    /// nothing outside.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigInvalid`](crate::ErrorKind::ConfigInvalid) as `create` says it,
+    /// [`Unsupported`](crate::ErrorKind::Unsupported) if that cannot be told.
+    fn validate(&self, config: &str) -> Result<(), Error> {
+        let _ = config;
+        Err(Error::new(crate::ErrorKind::Unsupported, "this provider cannot check its configuration by itself"))
+    }
 }
 
 /// What a factory makes, of the two contracts.
@@ -24,6 +36,15 @@ pub enum Provider {
     Live(Box<dyn TracingProvider>),
     /// Gets finished spans from a recorder.
     Exporter(Box<dyn SpanExporter>),
+    /// An exporter that takes part in more: `companion` hears of the start of each
+    /// span, and is asked about propagation, sampling and health. It keeps
+    /// nothing of a span, and is told nothing else of it.
+    ExporterWith {
+        /// Gets finished spans from a recorder.
+        exporter: Box<dyn SpanExporter>,
+        /// Hears and answers the rest.
+        companion: Box<dyn TracingProvider>,
+    },
 }
 
 /// What the host tells a provider when it is made.
@@ -47,6 +68,7 @@ impl std::fmt::Debug for Provider {
         f.write_str(match self {
             Self::Live(_) => "Live",
             Self::Exporter(_) => "Exporter",
+            Self::ExporterWith { .. } => "ExporterWith",
         })
     }
 }

@@ -1,5 +1,5 @@
 #![doc = include_str!("docs.md")]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod carrier;
 mod context;
@@ -21,9 +21,12 @@ pub mod wire;
 
 pub mod diagnostics;
 pub mod json;
+pub mod panics;
 pub mod suggest;
 pub mod suppression;
 
+#[cfg(feature = "abi")]
+pub mod abi;
 #[cfg(feature = "config")]
 pub mod config;
 

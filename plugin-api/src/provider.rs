@@ -100,6 +100,31 @@ pub trait TracingProvider: Send + Sync {
         let _ = context;
     }
 
+    /// Whether the backend has a say in what is recorded, so that it wants
+    /// [`sample`](Self::sample). Asked once.
+    fn samples(&self) -> bool {
+        false
+    }
+
+    /// Whether a span without a parent in this process is recorded, asked after the
+    /// configured sampler has said yes; `false` means no.
+    ///
+    /// What follows in its trace follows its decision. The span's own id is not
+    /// known yet, and all zero.
+    fn sample(&self, start: &SpanStart<'_>) -> bool {
+        let _ = start;
+        true
+    }
+
+    /// Whether the backend can be reached, as far as is known without asking it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    fn health(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Delivers all spans that have ended, within `deadline`.
     ///
     /// # Errors
@@ -112,6 +137,13 @@ pub trait TracingProvider: Send + Sync {
     ///
     /// Called when another provider takes over.
     fn retire(&self) {}
+
+    /// Called on a provider in a plugin, in the child after a fork, before any other
+    /// call there: threads and locks of the parent are gone. `false` means that it
+    /// cannot work there, and is not called again.
+    fn on_fork(&self) -> bool {
+        false
+    }
 
     /// Delivers what is left and stops, within `deadline`. A second call is harmless.
     ///

@@ -105,6 +105,10 @@ enum Repr {
     #[default]
     None,
     Token(u64),
+    Handle {
+        owner: u32,
+        handle: u64,
+    },
     Boxed(Box<dyn Any + Send>),
 }
 
@@ -175,7 +179,7 @@ impl SpanState {
         Self(Repr::None)
     }
 
-    /// Keeps a handle of the backend's own.
+    /// Keeps a number of the backend's own.
     #[must_use]
     pub const fn token(token: u64) -> Self {
         Self(Repr::Token(token))
@@ -187,7 +191,23 @@ impl SpanState {
         Self(Repr::Boxed(data))
     }
 
-    /// The handle, if one is kept.
+    /// Keeps a handle that means something to one instance alone, `owner`.
+    #[must_use]
+    pub const fn handle(owner: u32, handle: u64) -> Self {
+        Self(Repr::Handle { owner, handle })
+    }
+
+    /// The handle, if one of this instance is kept.
+    #[must_use]
+    #[inline]
+    pub const fn as_handle(&self, owner: u32) -> Option<u64> {
+        match self.0 {
+            Repr::Handle { owner: kept, handle } if kept == owner => Some(handle),
+            _ => None,
+        }
+    }
+
+    /// The token, if one is kept.
     #[must_use]
     pub const fn as_token(&self) -> Option<u64> {
         match self.0 {

@@ -24,6 +24,11 @@ pub fn enter() -> SuppressionGuard {
     SuppressionGuard { _not_send: std::marker::PhantomData }
 }
 
+/// Takes one suppression back whose guard was forgotten.
+pub fn leave() {
+    let _ = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
+}
+
 /// Whether tracing is suppressed on this thread.
 #[must_use]
 #[inline]
@@ -33,6 +38,6 @@ pub fn is_active() -> bool {
 
 impl Drop for SuppressionGuard {
     fn drop(&mut self) {
-        let _ = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
+        leave();
     }
 }

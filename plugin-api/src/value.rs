@@ -24,10 +24,10 @@ pub enum Value<'a> {
 }
 
 /// A borrowed array of texts, whoever owns them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct StrArray<'a>(Texts<'a>);
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 enum Texts<'a> {
     Borrowed(&'a [&'a str]),
     Owned(&'a [String]),
@@ -165,6 +165,12 @@ impl<'a> From<&'a [String]> for StrArray<'a> {
 impl PartialEq for StrArray<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
+    }
+}
+
+impl std::fmt::Debug for StrArray<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 

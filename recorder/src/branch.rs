@@ -1,10 +1,9 @@
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, RateLimit, report};
-use spandrel_plugin_api::{BranchStats, Deadline, Error, ErrorKind, SpanBatch, SpanExporter, suppression};
+use spandrel_plugin_api::{BranchStats, Deadline, Error, ErrorKind, SpanBatch, SpanExporter, panics, suppression};
 
 use crate::batch::{Chunk, with_parts};
 use crate::block::lock;
@@ -77,7 +76,7 @@ impl Branch {
     pub(crate) fn after_fork(&self) -> Self {
         let mut exporter = self.exporter.try_lock().ok().and_then(|mut exporter| exporter.take());
         if let Some(exporter) = &mut exporter {
-            let _ = catch_unwind(AssertUnwindSafe(|| exporter.on_fork()));
+            panics::contained(|| exporter.on_fork());
         }
         Self::new(self.name.clone(), exporter)
     }
@@ -271,7 +270,9 @@ impl Branch {
             Called::Returned(Ok(())) => Ok(()),
             Called::Returned(Err(error)) => {
                 self.losses.warn(|| format!("provider {} lost {spans} span(s): {error}", self.name));
-                Err(LossReason::ExportFailed)
+                // So says a plugin that panicked too often in calls of others.
+                let panicked = error.kind() == ErrorKind::Panicked;
+                Err(if panicked { LossReason::Panicked } else { LossReason::ExportFailed })
             }
             Called::Panicked => {
                 self.losses.warn(|| format!("provider {} panicked and lost {spans} span(s)", self.name));
@@ -288,18 +289,32 @@ impl Branch {
         }
         let mut exporter = lock(&self.exporter);
         let Some(exporter) = exporter.as_deref_mut() else { return Called::Absent };
-        match catch_unwind(AssertUnwindSafe(|| call(exporter))) {
-            Ok(result) => Called::Returned(result),
-            Err(_) => {
-                core.count_panic();
-                let mut queue = lock(&self.queue);
-                queue.panics += 1;
-                if queue.panics == MAX_PANICS {
-                    let text = format!("provider {} panicked {MAX_PANICS} times and is out of service now", self.name);
-                    report(Level::Warning, &text);
-                }
+        let called = panics::contained(|| {
+            let panics = exporter.panics();
+            let result = call(exporter);
+            (result, exporter.panics().wrapping_sub(panics))
+        });
+        match called {
+            Some((result, 0)) => Called::Returned(result),
+            // A plugin's panics end within it.
+            Some((_, panics)) => {
+                (0..panics).for_each(|_| self.count_panic(core));
                 Called::Panicked
             }
+            None => {
+                self.count_panic(core);
+                Called::Panicked
+            }
+        }
+    }
+
+    fn count_panic(&self, core: &Core) {
+        core.count_panic();
+        let mut queue = lock(&self.queue);
+        queue.panics += 1;
+        if queue.panics == MAX_PANICS {
+            let text = format!("provider {} panicked {MAX_PANICS} times and is out of service now", self.name);
+            report(Level::Warning, &text);
         }
     }
 
@@ -329,7 +344,7 @@ impl Branch {
         let mut error = self.finish_with(core, |exporter| exporter.shutdown(left));
         let exporter = lock(&self.exporter).take();
         // A destructor may panic like any other code of a provider.
-        if catch_unwind(AssertUnwindSafe(|| drop(exporter))).is_err() {
+        if panics::contained(|| drop(exporter)).is_none() {
             core.count_panic();
             error.get_or_insert_with(|| panicked(&self.name));
         }

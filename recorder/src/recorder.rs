@@ -114,6 +114,11 @@ impl TracingProvider for Recorder {
         }
     }
 
+    /// Spans of the parent are left to it, and the child gets a worker of its own.
+    fn on_fork(&self) -> bool {
+        true
+    }
+
     fn force_flush(&self, deadline: Duration) -> Result<(), Error> {
         self.core().flush(Deadline::after(deadline))
     }

@@ -5,7 +5,7 @@ use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::OverflowPolicy;
 
 use super::sampler::named_sampler;
-use super::set;
+use super::{Origin, plugins, set};
 use crate::setup::{Settings, split_names};
 
 /// Writes what the environment says into the settings: first the variables of
@@ -16,6 +16,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
     let environment = Environment { variables };
     environment.apply_opentelemetry(settings)?;
     environment.apply_ours(settings)?;
+    plugins::apply_environment(&environment, settings)?;
     for (name, value) in variables {
         let Some(path) = name.strip_prefix("TRACING_PROVIDER__") else { continue };
         let path = path.to_lowercase();
@@ -28,7 +29,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
 }
 
 /// Names of ours, for telling a misspelt one.
-const OURS: [&str; 15] = [
+const OURS: [&str; 23] = [
     "TRACING_TYPE",
     "TRACING_ENABLED",
     "TRACING_SERVICE_NAME",
@@ -44,26 +45,40 @@ const OURS: [&str; 15] = [
     "TRACING_ON_ERROR",
     "TRACING_ON_FULL",
     "TRACING_PROVIDER__NAME__KEY",
+    "TRACING_ALLOW_PLUGINS",
+    "TRACING_PLUGIN__NAME__FILE",
+    "TRACING_PLUGIN__NAME__LINKED",
+    "TRACING_PLUGIN__NAME__PROVIDER",
+    "TRACING_PLUGIN__NAME__SHA256",
+    "SPANDREL_CONFIG",
+    "SPANDREL_PLUGIN_PATH",
+    "SPANDREL_LOADER_DEBUG",
 ];
 
-struct Environment<'a> {
+pub(super) struct Environment<'a> {
     variables: &'a [(String, String)],
 }
 
 impl<'a> Environment<'a> {
     /// An empty variable is as good as none.
-    fn text(&self, name: &str) -> Option<&'a str> {
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
         let found = self.variables.iter().find(|(known, _)| known == name);
         found.map(|(_, value)| value.trim()).filter(|value| !value.is_empty())
     }
 
-    fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
+    pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, Error> {
         let Some(text) = self.text(name) else { return Ok(None) };
         match text.to_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(Some(true)),
             "false" | "0" | "no" | "off" => Ok(Some(false)),
             _ => Err(invalid(name, text, "true or false")),
         }
+    }
+
+    /// The variables that begin so, but for empty ones.
+    pub(super) fn with_prefix(&self, prefix: &'static str) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let ours = self.variables.iter().filter(move |(name, _)| name.starts_with(prefix));
+        ours.map(|(name, value)| (name.as_str(), value.trim())).filter(|(_, value)| !value.is_empty())
     }
 
     fn number(&self, name: &str) -> Result<Option<u64>, Error> {
@@ -73,7 +88,7 @@ impl<'a> Environment<'a> {
 
     fn apply_ours(&self, settings: &mut Settings) -> Result<(), Error> {
         if let Some(names) = self.text("TRACING_TYPE") {
-            settings.types = split_names(names);
+            plugins::set_types(split_names(names), Origin::Starter, "TRACING_TYPE", settings);
             settings.types_are_foreign = false;
         }
         set(&mut settings.enabled, self.boolean("TRACING_ENABLED")?);
@@ -142,8 +157,9 @@ impl<'a> Environment<'a> {
             settings.resource.set("service.name", name);
         }
         if let Some(names) = self.text("OTEL_TRACES_EXPORTER") {
-            settings.types =
+            let names =
                 split_names(names).iter().map(|n| if n == "none" { "noop".to_owned() } else { n.clone() }).collect();
+            plugins::set_types(names, Origin::Starter, "OTEL_TRACES_EXPORTER", settings);
             settings.types_are_foreign = true;
         }
         self.apply_sampler("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", settings)?;
@@ -180,8 +196,10 @@ impl<'a> Environment<'a> {
 
     /// Other software may use the prefix, so this is no error.
     fn warn_of_misspelt(&self) {
-        for (name, _) in self.variables.iter().filter(|(name, _)| name.starts_with("TRACING_")) {
-            if OURS.contains(&name.as_str()) || name.starts_with("TRACING_PROVIDER__") {
+        let ours = |name: &str| name.starts_with("TRACING_") || name.starts_with("SPANDREL_");
+        for (name, _) in self.variables.iter().filter(|(name, _)| ours(name)) {
+            let nested = name.starts_with("TRACING_PROVIDER__") || name.starts_with(plugins::PREFIX);
+            if OURS.contains(&name.as_str()) || nested {
                 continue;
             }
             if let Some(meant) = spandrel_plugin_api::suggest::nearest(name, OURS) {
@@ -195,7 +213,7 @@ fn warn(text: &str) {
     report(Level::Warning, text);
 }
 
-fn invalid(name: &str, value: &str, expected: &str) -> Error {
+pub(super) fn invalid(name: &str, value: &str, expected: &str) -> Error {
     Error::new(ErrorKind::ConfigInvalid, format!("the environment variable {name} must be {expected}, not `{value}`"))
 }
 
@@ -258,7 +276,7 @@ mod tests {
             read(&[("TRACING_PROVIDER__FILE__PATH", "/tmp/x"), ("TRACING_PROVIDER__FILE__ROTATE__MAX_BYTES", "100")])
                 .unwrap();
         let text = settings.providers.text("file").unwrap();
-        assert_eq!(text, "\"path\" = \"/tmp/x\"\n\"rotate\" = { \"max_bytes\" = 100 }\n");
+        assert_eq!(text, "path = \"/tmp/x\"\nrotate = { max_bytes = 100 }\n");
     }
 
     #[test]

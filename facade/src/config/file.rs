@@ -5,18 +5,25 @@ use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::{OverflowPolicy, RecorderConfig};
 
 use super::sampler::read_sampler;
-use super::{Variable, set};
+use super::{Origin, Variable, plugins, set};
 use crate::setup::{Settings, split_names, unknown_propagator};
 
 /// Writes what the TOML text says into the settings; `name` is for messages.
-pub(super) fn apply(text: &str, name: &str, variable: &Variable<'_>, settings: &mut Settings) -> Result<(), Error> {
+pub(super) fn apply(
+    text: &str,
+    name: &str,
+    origin: Origin,
+    variable: &Variable<'_>,
+    settings: &mut Settings,
+) -> Result<(), Error> {
     let (mut document, positions) = Table::parse(text, name)?;
     document.try_map_texts(&mut |path, text| {
         expand(text, variable)
             .map_err(|message| Error::new(ErrorKind::ConfigInvalid, message).with_context("key", path))
             .map_err(|error| locate(error, &positions, name))
     })?;
-    let read = Reader::read(&document, |table| read(table, settings));
+    let place = |key: &str| place(key, &positions, name);
+    let read = Reader::read(&document, |table| read(table, origin, &place, settings));
     read.map_err(|error| locate(error, &positions, name))?;
     if let Some(Value::Table(tables)) = document.get("provider") {
         settings.providers.merge(tables.clone(), positions);
@@ -25,16 +32,27 @@ pub(super) fn apply(text: &str, name: &str, variable: &Variable<'_>, settings: &
 }
 
 /// Puts before the message where the key of the error stands.
-fn locate(error: Error, positions: &Positions, name: &str) -> Error {
-    let position = error.context("key").and_then(|key| positions.get(key)).map_or(name, String::as_str);
+pub(crate) fn locate(error: Error, positions: &Positions, name: &str) -> Error {
+    let position = place(error.context("key").unwrap_or_default(), positions, name);
     Error::new(error.kind(), format!("{position}: {}", error.message()))
 }
 
-fn read(table: &mut Reader<'_>, settings: &mut Settings) -> Result<(), Error> {
+fn place(key: &str, positions: &Positions, name: &str) -> String {
+    positions.get(key).map_or(name, String::as_str).to_owned()
+}
+
+fn read(
+    table: &mut Reader<'_>,
+    origin: Origin,
+    place: &dyn Fn(&str) -> String,
+    settings: &mut Settings,
+) -> Result<(), Error> {
     match table.value("type") {
         None => {}
-        Some(Value::Text(names)) => settings.types = split_names(names),
-        Some(Value::List(_)) => set(&mut settings.types, table.texts("type")?),
+        Some(Value::Text(names)) => plugins::set_types(split_names(names), origin, &place("type"), settings),
+        Some(Value::List(_)) => {
+            plugins::set_types(table.texts("type")?.unwrap_or_default(), origin, &place("type"), settings);
+        }
         Some(_) => return Err(table.error("type", "`type` must be the name of a provider or a list of names")),
     }
     set(&mut settings.enabled, table.boolean("enabled")?);
@@ -50,6 +68,7 @@ fn read(table: &mut Reader<'_>, settings: &mut Settings) -> Result<(), Error> {
         }
         settings.propagators = names;
     }
+    plugins::read(table, origin, place, settings)?;
     table.table("limits", |limits| read_limits(limits, &mut settings.recorder))?;
     table.table("batch", |batch| read_batch(batch, &mut settings.recorder))?;
     table.table("redaction", |redaction| {
@@ -150,12 +169,13 @@ fn expand(text: &str, variable: &Variable<'_>) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::{apply, expand};
+    use crate::config::Origin;
     use crate::setup::Settings;
 
     fn read(text: &str) -> Result<Settings, String> {
         let variable = |name: &str| (name == "HOME").then(|| "/home/x".to_owned());
         let mut settings = Settings::default();
-        apply(text, "spandrel.toml", &variable, &mut settings).map_err(|error| error.to_string())?;
+        apply(text, "spandrel.toml", Origin::Starter, &variable, &mut settings).map_err(|error| error.to_string())?;
         Ok(settings)
     }
 
@@ -187,7 +207,7 @@ mod tests {
         assert_eq!(settings.resource.service_name(), "orders");
         assert_eq!(format!("{:?}", settings.sampler), "parent_based(ratio(0.5))");
         assert_eq!(settings.recorder.limits.events, 7);
-        assert_eq!(settings.providers.text("file").unwrap(), "\"path\" = \"/home/x/traces.jsonl\"\n");
+        assert_eq!(settings.providers.text("file").unwrap(), "path = \"/home/x/traces.jsonl\"\n");
     }
 
     #[test]

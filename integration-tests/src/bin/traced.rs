@@ -2,9 +2,17 @@
 //! after recording spans. The tests look at what is left.
 
 use std::io::Write;
+use std::sync::Mutex;
 use std::time::Duration;
 
-use spandrel::{self as tracing, Guard};
+use spandrel::provider::Plugin;
+use spandrel::{self as tracing, Guard, ProviderFactory};
+use spandrel_integration_tests::process::until;
+use spandrel_plugin_api::{
+    Host, InstrumentationScope, Provider, Resource, SpanContext, SpanId, SpanKind, SpanStart, Timestamp, TraceFlags,
+    TraceId, TracingProvider,
+};
+use spandrel_recorder::{Recorder, RecorderConfig};
 
 const SPANS: usize = 100;
 
@@ -66,6 +74,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let _second = tracing::init()?;
         }
         "fork" => fork()?,
+        "fork-once" => fork_once()?,
+        "hear" => hear()?,
+        "churn" => churn()?,
         // Writes until it is killed, each round a batch.
         "write" => {
             let _guard = tracing::init()?;
@@ -150,5 +161,98 @@ fn fork() -> Result<(), Box<dyn std::error::Error>> {
     drop(across);
     guard.shutdown(Duration::from_secs(5))?;
     say(&format!("child {status}"));
+    Ok(())
+}
+
+/// The parent does nothing while the child records, in several threads at once.
+fn fork_once() -> Result<(), Box<dyn std::error::Error>> {
+    let guard = tracing::init()?;
+    record(SPANS);
+    let _ = tracing::flush(Duration::from_secs(5));
+    let across = tracing::start_span("across");
+    // SAFETY: the child calls only what a forked child of this library may call.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..SPANS).for_each(|_| tracing::with_span("child", |_| ())));
+            }
+        });
+        drop(across);
+        let _ = tracing::flush(Duration::from_secs(5));
+        let report = guard.shutdown(Duration::from_secs(5)).unwrap_or_else(|error| error.report);
+        say(&format!("child: {report}"));
+        // SAFETY: ends the child without the handlers of the parent.
+        unsafe { libc::_exit(if report.is_balanced() { 0 } else { 3 }) };
+    }
+    let mut status = 0;
+    // SAFETY: waits for the child made right above.
+    unsafe { libc::waitpid(pid, &raw mut status, 0) };
+    record(SPANS);
+    drop(across);
+    guard.shutdown(Duration::from_secs(5))?;
+    say(&format!("child {status}"));
+    Ok(())
+}
+
+/// Records spans with the names that the arguments say; prints what the service hears of its provider.
+fn hear() -> Result<(), Box<dyn std::error::Error>> {
+    static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    tracing::diagnostics::set_handler(Box::new(|_, text| {
+        HEARD.lock().map(|mut heard| heard.push(text.to_owned())).unwrap_or_default();
+    }));
+    let guard = tracing::init()?;
+    for name in std::env::args().skip(2) {
+        tracing::with_span(&name, |_| ());
+    }
+    let ended = guard.shutdown(Duration::from_secs(5));
+    let report = ended.unwrap_or_else(|error| error.report);
+    for heard in HEARD.lock().map_err(|_| "a handler panicked")?.iter() {
+        say(heard);
+    }
+    say(&report.to_string());
+    Ok(())
+}
+
+/// Makes, uses and drops instances of a plugin; prints how many threads there were meanwhile,
+/// and how many open files after the first one and after the last one.
+fn churn() -> Result<(), Box<dyn std::error::Error>> {
+    const ROUNDS: usize = 20;
+    let [library, config] = [2, 3].map(|n| std::env::args().nth(n).unwrap_or_default());
+    let (plugin, resource) = (Plugin::load(library.as_ref())?, Resource::new());
+    let entries = |folder| std::fs::read_dir(folder).map_or(0, Iterator::count);
+    let (mut threads, mut files) = (0, Vec::new());
+    for round in 0..ROUNDS {
+        let provider: Box<dyn TracingProvider> = match plugin.create(&config, &Host::new(&resource))? {
+            Provider::Live(provider) => provider,
+            Provider::Exporter(exporter) => {
+                let exporters = vec![("churn".to_owned(), exporter)];
+                Box::new(Recorder::new(RecorderConfig::default(), &resource, exporters))
+            }
+            other => return Err(format!("not one provider: {other:?}").into()),
+        };
+        let context = SpanContext::new(TraceId::from_bytes([1; 16]), SpanId::from_bytes([1; 8]), TraceFlags::SAMPLED);
+        let start = SpanStart {
+            name: "op",
+            context: &context,
+            parent: None,
+            kind: SpanKind::Internal,
+            time: Timestamp::from_unix_nanos(1),
+            attributes: &[],
+            links: &[],
+            scope: InstrumentationScope::default(),
+        };
+        provider.end_span(provider.start_span(&start), Timestamp::from_unix_nanos(2));
+        provider.force_flush(Duration::from_secs(5))?;
+        threads += entries("/proc/self/task") - 1;
+        if round % 2 == 0 {
+            provider.shutdown(Duration::from_secs(5))?;
+        }
+        drop(provider);
+        // A thread that has been joined, or has said that it is done, may still be leaving.
+        until("its threads are gone", || entries("/proc/self/task") == 1);
+        files.push(entries("/proc/self/fd"));
+    }
+    say(&format!("{} of {ROUNDS} {} {}", threads.min(ROUNDS), files[0], files[ROUNDS - 1]));
     Ok(())
 }

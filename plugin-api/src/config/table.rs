@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -132,7 +133,7 @@ impl PartialEq<str> for Value {
 /// As TOML: one `key = value` a line, tables within in braces.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|(key, value)| writeln!(f, "{} = {value}", quoted(key)))
+        self.0.iter().try_for_each(|(key, value)| writeln!(f, "{} = {value}", written_key(key)))
     }
 }
 
@@ -151,11 +152,17 @@ impl fmt::Display for Value {
                 write!(f, "[{}]", values.join(", "))
             }
             Self::Table(table) => {
-                let pairs = table.0.iter().map(|(key, value)| format!("{} = {value}", quoted(key)));
+                let pairs = table.0.iter().map(|(key, value)| format!("{} = {value}", written_key(key)));
                 write!(f, "{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
             }
         }
     }
+}
+
+/// A key as a person would write it.
+fn written_key(key: &str) -> Cow<'_, str> {
+    let is_bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if is_bare { Cow::Borrowed(key) } else { Cow::Owned(quoted(key)) }
 }
 
 /// A basic string of TOML.
@@ -173,9 +180,35 @@ fn quoted(text: &str) -> String {
     out
 }
 
+/// The path of the key that stands last before the offset.
+#[cfg(feature = "serde")]
+pub(super) fn key_at(text: &str, offset: usize) -> Option<String> {
+    let document = DeTable::parse(text).ok()?;
+    let mut last: Option<(usize, String)> = None;
+    convert(document.get_ref(), "", &mut |path, start| {
+        if start <= offset && last.as_ref().is_none_or(|(before, _)| *before <= start) {
+            last = Some((start, path));
+        }
+    });
+    last.map(|(_, path)| path)
+}
+
+/// The path of the table that begins at the offset; `None` for the whole text.
+#[cfg(feature = "serde")]
+pub(super) fn table_at(text: &str, offset: usize) -> Option<String> {
+    fn find(table: &DeTable<'_>, prefix: &str, offset: usize) -> Option<String> {
+        table.iter().find_map(|(key, value)| {
+            let path = format!("{prefix}{}", key.get_ref());
+            let DeValue::Table(inner) = value.get_ref() else { return None };
+            find(inner, &format!("{path}."), offset).or_else(|| (value.span().start == offset).then_some(path))
+        })
+    }
+    find(DeTable::parse(text).ok()?.get_ref(), "", offset)
+}
+
 /// Calls `visit` with the path and the offset of every key.
 fn convert(table: &DeTable<'_>, prefix: &str, visit: &mut dyn FnMut(String, usize)) -> Table {
-    let entry = |(key, value): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+    let entry = |(key, value): (&Spanned<Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
         let path = format!("{prefix}{}", key.get_ref());
         visit(path.clone(), key.span().start);
         (key.get_ref().to_string(), convert_value(value.get_ref(), &path, visit))
@@ -231,10 +264,7 @@ mod tests {
         table.merge(other);
         table.set(&["t", "e", "f"], Value::Boolean(true));
         table.set(&["a", "g"], Value::Integer(3));
-        assert_eq!(
-            table.to_string(),
-            "\"a\" = { \"g\" = 3 }\n\"t\" = { \"b\" = 1, \"c\" = 2, \"d\" = 2, \"e\" = { \"f\" = true } }\n"
-        );
+        assert_eq!(table.to_string(), "a = { g = 3 }\nt = { b = 1, c = 2, d = 2, e = { f = true } }\n");
     }
 
     #[test]

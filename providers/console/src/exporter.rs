@@ -23,6 +23,10 @@ impl ProviderFactory for ConsoleFactory {
         let config = config::parse(config)?;
         Ok(Provider::Exporter(Box::new(ConsoleExporter::new(&config))))
     }
+
+    fn validate(&self, config: &str) -> Result<(), Error> {
+        config::parse::<ConsoleConfig>(config).map(drop)
+    }
 }
 
 /// Prints finished spans.

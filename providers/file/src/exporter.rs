@@ -25,6 +25,10 @@ impl ProviderFactory for FileFactory {
         let exporter = FileExporter::open(config::parse(config)?)?;
         Ok(Provider::Exporter(Box::new(exporter)))
     }
+
+    fn validate(&self, config: &str) -> Result<(), Error> {
+        config::parse::<FileConfig>(config).map(drop)
+    }
 }
 
 /// Appends finished spans to a file.

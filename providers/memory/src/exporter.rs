@@ -23,6 +23,10 @@ impl ProviderFactory for MemoryFactory {
         store.set_max(config.max_spans);
         Ok(Provider::Exporter(Box::new(MemoryExporter::new(store))))
     }
+
+    fn validate(&self, config: &str) -> Result<(), Error> {
+        config::parse::<MemoryConfig>(config).map(drop)
+    }
 }
 
 impl MemoryExporter {

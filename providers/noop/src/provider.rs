@@ -19,10 +19,15 @@ impl ProviderFactory for NoopFactory {
     }
 
     fn create(&self, config: &str, _: &Host<'_>) -> Result<Provider, Error> {
-        if !config.trim().is_empty() {
-            return Err(Error::new(ErrorKind::ConfigInvalid, "provider noop has no settings"));
-        }
+        self.validate(config)?;
         Ok(Provider::Live(Box::new(NoopProvider)))
+    }
+
+    fn validate(&self, config: &str) -> Result<(), Error> {
+        match config.trim() {
+            "" => Ok(()),
+            _ => Err(Error::new(ErrorKind::ConfigInvalid, "provider noop has no settings")),
+        }
     }
 }
 
@@ -45,6 +50,10 @@ impl TracingProvider for NoopProvider {
 
     fn records(&self) -> bool {
         false
+    }
+
+    fn on_fork(&self) -> bool {
+        true
     }
 
     fn force_flush(&self, _: Duration) -> Result<(), Error> {

@@ -1,12 +1,11 @@
-//! Every provider that is linked into a program keeps what all of them promise.
+//! Providers that are linked into a program.
 
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use spandrel_conformance::{Started, Subject};
 use spandrel_integration_tests::otlp_json;
+use spandrel_integration_tests::process::Folder;
 use spandrel_plugin_api::{Host, Provider, ProviderFactory, Resource, SpanExporter, config};
 use spandrel_provider_console::{ConsoleConfig, ConsoleExporter};
 use spandrel_provider_file::FileFactory;
@@ -14,15 +13,15 @@ use spandrel_provider_memory::{MemoryExporter, MemoryStore};
 use spandrel_provider_noop::NoopFactory;
 use spandrel_recorder::{OverflowPolicy, Recorder, RecorderConfig};
 
-spandrel_conformance::suite!(noop, crate::noop());
-spandrel_conformance::suite!(memory, crate::memory());
-spandrel_conformance::suite!(memory_in_small_batches, crate::memory_in_small_batches());
-spandrel_conformance::suite!(file, crate::file());
-spandrel_conformance::suite!(file_as_log, crate::file_as_log());
-spandrel_conformance::suite!(console_tree, crate::console("tree"));
-spandrel_conformance::suite!(console_plain, crate::console("plain"));
-spandrel_conformance::suite!(console_json, crate::console("json"));
-spandrel_conformance::suite!(memory_and_file, crate::memory_and_file());
+spandrel_conformance::suite!(noop, super::noop());
+spandrel_conformance::suite!(memory, super::memory());
+spandrel_conformance::suite!(memory_in_small_batches, super::memory_in_small_batches());
+spandrel_conformance::suite!(file, super::file());
+spandrel_conformance::suite!(file_as_log, super::file_as_log());
+spandrel_conformance::suite!(console_tree, super::console("tree"));
+spandrel_conformance::suite!(console_plain, super::console("plain"));
+spandrel_conformance::suite!(console_json, super::console("json"));
+spandrel_conformance::suite!(memory_and_file, super::memory_and_file());
 
 fn noop() -> Subject {
     let start = |resource: &Resource| {
@@ -56,19 +55,19 @@ fn memory_in_small_batches() -> Subject {
 
 fn file() -> Subject {
     Subject::new("file", |resource| {
-        let directory = Directory::new();
-        let exporter = file_exporter(&directory, "otlp", resource);
-        let path = directory.trace_file();
+        let folder = Folder::new();
+        let exporter = file_exporter(&folder, "otlp", resource);
+        let path = folder.file("traces.jsonl");
         let started = recorder(RecorderConfig::default(), resource, vec![("file", exporter)]);
-        started.read_by(move || otlp_json::read(&path)).keeping(directory)
+        started.read_by(move || otlp_json::read(&path)).keeping(folder)
     })
 }
 
 fn file_as_log() -> Subject {
     Subject::new("file with format log", |resource| {
-        let directory = Directory::new();
-        let exporter = file_exporter(&directory, "log", resource);
-        recorder(RecorderConfig::default(), resource, vec![("file", exporter)]).keeping(directory)
+        let folder = Folder::new();
+        let exporter = file_exporter(&folder, "log", resource);
+        recorder(RecorderConfig::default(), resource, vec![("file", exporter)]).keeping(folder)
     })
 }
 
@@ -84,25 +83,29 @@ fn console(format: &'static str) -> Subject {
 /// Both get every span, and the file has what memory has.
 fn memory_and_file() -> Subject {
     Subject::new("memory and file", |resource| {
-        let directory = Directory::new();
+        let folder = Folder::new();
         let store = MemoryStore::new(NonZeroUsize::MAX);
         let exporters: Vec<(&str, Box<dyn SpanExporter>)> = vec![
             ("memory", Box::new(MemoryExporter::new(store.clone()))),
-            ("file", file_exporter(&directory, "otlp", resource)),
+            ("file", file_exporter(&folder, "otlp", resource)),
         ];
-        let path = directory.trace_file();
+        let path = folder.file("traces.jsonl");
         let started = recorder(RecorderConfig::default(), resource, exporters);
-        started.read_by(move || store.spans()).read_by(move || otlp_json::read(&path)).keeping(directory)
+        started.read_by(move || store.spans()).read_by(move || otlp_json::read(&path)).keeping(folder)
     })
 }
 
-fn recorder(config: RecorderConfig, resource: &Resource, exporters: Vec<(&str, Box<dyn SpanExporter>)>) -> Started {
+pub(crate) fn recorder(
+    config: RecorderConfig,
+    resource: &Resource,
+    exporters: Vec<(&str, Box<dyn SpanExporter>)>,
+) -> Started {
     let exporters = exporters.into_iter().map(|(name, exporter)| (name.to_owned(), exporter)).collect();
     Started::new(Box::new(Recorder::new(config, resource, exporters)))
 }
 
-fn file_exporter(directory: &Directory, format: &str, resource: &Resource) -> Box<dyn SpanExporter> {
-    let config = format!("path = '{}'\nformat = '{format}'", directory.trace_file().display());
+fn file_exporter(folder: &Folder, format: &str, resource: &Resource) -> Box<dyn SpanExporter> {
+    let config = format!("path = '{}'\nformat = '{format}'", folder.file("traces.jsonl").display());
     match FileFactory.create(&config, &Host::new(resource)) {
         Ok(Provider::Exporter(exporter)) => exporter,
         other => panic!("file is an exporter: {other:?}"),
@@ -123,28 +126,5 @@ impl Write for Terminal {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// A directory of its own for each instance.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("spandrel-conformance-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a directory for temporary files");
-        Self(path)
-    }
-
-    fn trace_file(&self) -> PathBuf {
-        self.0.join("traces.jsonl")
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
