@@ -3,5 +3,5 @@
 mod faults;
 mod formats;
 mod rotation;
+#[path = "../support/mod.rs"]
 mod support;
-mod writers;

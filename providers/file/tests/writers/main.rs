@@ -1,7 +1,16 @@
+//! Several writers on one path: threads and processes.
+//!
+//! A binary of its own, because a process being started holds the locks on all
+//! files of its parent until it runs its program: for that moment the tests of
+//! rotation would find their files in use.
+
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Directory, export, lines, open, span_names};
+#[path = "../support/mod.rs"]
+mod support;
+
+use support::{Directory, export, lines, open, span_names};
 
 const BATCHES: usize = 500;
 const PATH_OF_CHILD: &str = "SPANDREL_TEST_TRACE_FILE";
@@ -46,7 +55,7 @@ fn processes_with_one_path_lose_nothing() {
     let directory = Directory::new();
     let spawn = |_| {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "writers::child"])
+            .args(["--exact", "child"])
             .env(PATH_OF_CHILD, directory.trace_file())
             .stdout(std::process::Stdio::null())
             .spawn()
