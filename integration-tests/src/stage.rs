@@ -1,7 +1,7 @@
 //! Programs that start in a folder with plugins, and what they say.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::compiler::Compiler;
@@ -63,6 +63,22 @@ impl Stage {
     /// If it cannot be written.
     pub fn write(&self, file: &str, text: &str) {
         std::fs::write(self.path(file), self.filled(text)).expect("a file can be written");
+    }
+
+    /// Copies a program into it, to be run from there.
+    ///
+    /// By a process of its own: a file that this one had open for writing would be open in each
+    /// child that another test starts at that moment, until it runs its program, and what is open
+    /// for writing cannot be run (`ETXTBSY`).
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be copied.
+    pub fn install(&self, program: &Path, file: &str) -> PathBuf {
+        let copy = self.path(file);
+        let output = Command::new("cp").arg(program).arg(&copy).output().expect("cp runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        copy
     }
 
     /// The text with the path of the folder in it.
@@ -160,7 +176,7 @@ impl Ended {
 ///
 /// If it cannot be read.
 #[must_use]
-pub fn sha256(file: &std::path::Path) -> String {
+pub fn sha256(file: &Path) -> String {
     let bytes = std::fs::read(file).expect("the file can be read");
     hmac_sha256::Hash::hash(&bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

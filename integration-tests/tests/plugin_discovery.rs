@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use spandrel_integration_tests::plugins::plugin;
 use spandrel_integration_tests::stage::{Ended, Stage, sha256};
@@ -40,7 +41,7 @@ fn spans(stage: &Stage, file: &str) -> usize {
 #[test]
 fn the_places_are_searched_in_their_order() {
     let stage = Stage::new();
-    fs::copy(TRACED, stage.path("bin/traced")).unwrap();
+    let program = stage.install(Path::new(TRACED), "bin/traced");
     stage.write("spandrel.toml", "plugin_dirs = ['{here}/dir1', '${BASE:-{here}}/dir2']\n");
     let places = ["dir1", "dir2", "path1", "path2", "bin/spandrel-plugins", "xdg/spandrel/plugins"];
     for (i, place) in places.iter().enumerate() {
@@ -48,7 +49,6 @@ fn the_places_are_searched_in_their_order() {
     }
     let variables =
         [TELLTALE, ("SPANDREL_PLUGIN_PATH", ":{here}/path1::{here}/path2"), ("XDG_DATA_HOME", "{here}/xdg")];
-    let program = stage.path("bin/traced");
     for (i, place) in places.iter().enumerate() {
         let ended = stage.run(stage.command(program.to_str().unwrap(), &["return"], &variables));
         assert_eq!(build(&ended), i.to_string(), "{place}");

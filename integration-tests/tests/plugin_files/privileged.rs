@@ -44,8 +44,8 @@ impl Privileged {
     }
 
     fn install(&self, program: &Path, file: &str) {
-        fs::copy(program, self.stage.path(file)).unwrap();
-        fs::set_permissions(self.stage.path(file), Permissions::from_mode(0o4755)).unwrap();
+        let copy = self.stage.install(program, file);
+        fs::set_permissions(copy, Permissions::from_mode(0o4755)).unwrap();
     }
 
     fn start(&self, file: &str, argument: &str, variables: &[(&str, &str)]) -> Ended {
