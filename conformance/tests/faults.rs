@@ -82,11 +82,12 @@ fn subject(fault: Option<Fault>) -> Subject {
 /// Fails unless the promise is broken by a provider with this fault, and the
 /// message says whose it is and what it says.
 fn check_notices(fault: Fault, promise: fn(&Subject), words: &str) {
-    // What shows by waiting alone is to be noticed soon; all others take no time.
+    // What shows by waiting alone is to be noticed soon; all others take no time. A quarter of the
+    // patience is waiting, and the rest must do for the work on a busy machine.
     let is_hanging = matches!(fault, Fault::FlushHangs | Fault::DropHangs);
     let patience = match fault {
         _ if is_hanging => 1,
-        Fault::DeafOnceRetired | Fault::WaitsOnceRetired => 8,
+        Fault::DeafOnceRetired | Fault::WaitsOnceRetired => 20,
         _ => 60,
     };
     let subject = subject(Some(fault)).with_patience(Duration::from_secs(patience));

@@ -146,21 +146,29 @@ pub fn shutdown_while_spans_end_counts_each(subject: &Subject) {
         let provider = trial.provider();
         thread::scope(|scope| {
             let (half, first_half) = channel();
-            let threads: Vec<_> = (0..4)
+            let (gates, threads): (Vec<_>, Vec<_>) = (0..4)
                 .map(|t| {
                     let half = half.clone();
-                    scope.spawn(move || {
+                    let (gate, shut_down) = channel::<()>();
+                    let thread = scope.spawn(move || {
                         for i in 0..500 {
+                            if i == 499 {
+                                // At least the last one comes too late, however the threads take turns.
+                                let _ = shut_down.recv();
+                            }
                             record(provider, 500 * t + i);
                             if i == 100 {
                                 let _ = half.send(());
                             }
                         }
-                    })
+                    });
+                    (gate, thread)
                 })
-                .collect();
+                .unzip();
             first_half.recv().expect("a thread gets that far");
             provider.shutdown(LONG).expect("a shutdown with a long deadline succeeds");
+            // A check that fails before drops them, too, so that no thread waits for ever.
+            drop(gates);
             threads.into_iter().for_each(join);
         });
         trial.check_recorded(2000);
