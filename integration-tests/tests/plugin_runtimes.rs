@@ -18,15 +18,21 @@ fn server() -> (String, Receiver<Vec<SpanData>>) {
     let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
     let (sender, received) = channel();
     thread::spawn(move || {
-        // Nobody listens any more at the end of the test.
-        while let Ok((stream, _)) = listener.accept()
-            && sender.send(answered(stream)).is_ok()
-        {}
+        while let Ok((stream, _)) = listener.accept() {
+            let (mut stream, spans) = received_by(stream);
+            // Before the answer, so that a host that has its answers has filled the channel. Nobody
+            // listens any more at the end of the test.
+            if sender.send(spans).is_err() {
+                break;
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
+        }
     });
     (endpoint, received)
 }
 
-fn answered(stream: TcpStream) -> Vec<SpanData> {
+/// The spans of a request, and where its answer goes.
+fn received_by(stream: TcpStream) -> (TcpStream, Vec<SpanData>) {
     let mut stream = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
@@ -37,8 +43,7 @@ fn answered(stream: TcpStream) -> Vec<SpanData> {
     let mut body = vec![0; length.expect("a length")];
     stream.read_exact(&mut body).unwrap();
     let spans = SpanReader::new(&[&body[..]]).map(|span| SpanData::from(&span.expect("valid OTLP"))).collect();
-    stream.get_mut().write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-    spans
+    (stream.into_inner(), spans)
 }
 
 #[test]
