@@ -1,6 +1,5 @@
 //! Plugins that do not return: the host's deadline holds all the same.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use spandrel::{ErrorKind, Tracer};
@@ -21,7 +20,7 @@ fn a_flush_that_never_returns_keeps_nobody_waiting() {
         let tracer = plugin.tracer("flush=hangs");
         record(tracer);
         times_out(&plugin.word, || tracer.flush(SHORT));
-        assert_eq!(plugin.count("flush"), 1);
+        until("it is called", || plugin.count("flush") == 1);
         // The service goes on.
         record(tracer);
         times_out(&plugin.word, || tracer.flush(Duration::ZERO));
@@ -137,9 +136,10 @@ fn the_deadline_is_told_to_the_plugin() {
     let plugin = Misbehaving::live("told");
     let provider = plugin.create_live("");
     for (deadline, nanos) in [(Duration::ZERO, 0), (SHORT, 50_000_000), (Duration::MAX, u64::MAX)] {
-        provider.force_flush(deadline).unwrap();
-        let calls = fs::read_to_string(plugin.folder().file("calls")).unwrap();
-        assert!(calls.trim_end().ends_with(&format!("within {nanos}")), "{calls}");
+        // The host may have given up before its call has begun: a short time is over soon here.
+        let result = provider.force_flush(deadline);
+        assert!(result.is_ok() || deadline < LONG, "{result:?}");
+        until("it is told", || plugin.calls().last() == Some(&format!("within {nanos}")));
     }
 }
 

@@ -11,6 +11,7 @@ use spandrel_integration_tests::trace_file::TraceFile;
 use crate::misbehaving::Misbehaving;
 
 const TRACED: &str = env!("CARGO_BIN_EXE_traced");
+const LONG_MS: &str = "30000";
 const ON_SIGNALS: (&str, &str) = ("TRACING_FLUSH_ON_SIGNALS", "true");
 
 fn live_memory() -> std::path::PathBuf {
@@ -25,9 +26,10 @@ fn traced(folder: &Folder, library: &Path, arguments: &[&str], variables: &[(&st
 }
 
 /// Runs the program over a misbehaving plugin.
-fn traced_over(plugin: &Misbehaving, mode: &str, behaviour: &str) -> Output {
+fn traced_over(plugin: &Misbehaving, mode: &str, behaviour: &str, timeout_ms: &str) -> Output {
     let config = format!("[provider.{}]\n{}", plugin.word, plugin.config(behaviour));
-    traced(plugin.folder(), &plugin.library, &[mode], &[("TRACING_SHUTDOWN_TIMEOUT_MS", "200")], &config)
+    let timeout = ("TRACING_SHUTDOWN_TIMEOUT_MS", timeout_ms);
+    traced(plugin.folder(), &plugin.library, &[mode], &[timeout], &config)
 }
 
 fn said(output: &Output) -> (String, String) {
@@ -50,7 +52,7 @@ fn calls_by_process(plugin: &Misbehaving) -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_child_calls_a_plugin_that_follows_a_fork_once_before_all_else() {
     for plugin in Misbehaving::both("following") {
-        let (out, err) = said(&traced_over(&plugin, "fork-once", ""));
+        let (out, err) = said(&traced_over(&plugin, "fork-once", "", LONG_MS));
         assert!(out.contains("child 0\n"), "{out}{err}");
         let (parent, child) = calls_by_process(&plugin);
         let count = |calls: &[String], call: &str| calls.iter().filter(|known| *known == call).count();
@@ -70,7 +72,7 @@ fn a_child_does_not_call_a_plugin_that_does_not_follow_a_fork() {
         ("after_fork_child=7", 1),
     ] {
         for plugin in Misbehaving::both("staying") {
-            let (out, err) = said(&traced_over(&plugin, "fork-once", behaviour));
+            let (out, err) = said(&traced_over(&plugin, "fork-once", behaviour, LONG_MS));
             assert!(out.contains("child 0\n"), "{behaviour}: {out}{err}");
             // None of them is lost in silence.
             let why = match plugin.word.ends_with("live") {
@@ -133,7 +135,9 @@ fn a_program_ends_whatever_its_plugin_does() {
         ("thread=yes", [false, false]),
     ] {
         for (plugin, told) in Misbehaving::both("ending").iter().zip(told) {
-            let output = traced_over(plugin, "return", behaviour);
+            // Long where nothing is to be told: on a busy machine a short time may pass unused.
+            let timeout_ms = if told { "200" } else { LONG_MS };
+            let output = traced_over(plugin, "return", behaviour, timeout_ms);
             let (out, err) = said(&output);
             assert_eq!(output.status.code(), Some(0), "{behaviour}: {out}{err}");
             assert_eq!(err.contains("spandrel: warning: "), told, "{behaviour}: {err}");
