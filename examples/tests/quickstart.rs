@@ -1,33 +1,19 @@
 //! The quickstart as a user runs it, with one provider after the other.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
+use spandrel_integration_tests::process::{self, Folder};
 
-/// Runs it in an empty directory, with these variables and no others of tracing.
-fn run(directory: &str, variables: &[(&str, &str)]) -> (Output, PathBuf) {
-    run_in(&prepare(directory), variables)
+/// Runs it in an empty folder, with these variables and no others of tracing.
+fn run(variables: &[(&str, &str)]) -> (Output, Folder) {
+    let folder = Folder::new();
+    (run_in(&folder, variables), folder)
 }
 
-fn prepare(directory: &str) -> PathBuf {
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(directory);
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(&directory).unwrap();
-    directory
-}
-
-fn run_in(directory: &Path, variables: &[(&str, &str)]) -> (Output, PathBuf) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_quickstart"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if ["TRACING_", "OTEL_", "SPANDREL_"].iter().any(|prefix| text.starts_with(prefix)) {
-            command.env_remove(&name);
-        }
-    }
-    let output = command.current_dir(directory).envs(variables.iter().copied()).output().unwrap();
-    (output, directory.to_owned())
+fn run_in(folder: &Folder, variables: &[(&str, &str)]) -> Output {
+    process::run(process::command(env!("CARGO_BIN_EXE_quickstart"), folder, &[], variables))
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -49,10 +35,10 @@ fn spans(lines: &str) -> Vec<Value> {
 
 #[test]
 fn without_any_setting_it_writes_connected_traces_to_a_file() {
-    let (output, directory) = run("default", &[]);
+    let (output, folder) = run(&[]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 
-    let lines = std::fs::read_to_string(directory.join("traces.jsonl")).unwrap();
+    let lines = std::fs::read_to_string(folder.file("traces.jsonl")).unwrap();
     let spans = spans(&lines);
     assert!(spans.len() >= 60, "{}", spans.len());
     let traces: HashMap<&str, &str> =
@@ -77,18 +63,18 @@ fn without_any_setting_it_writes_connected_traces_to_a_file() {
 
 #[test]
 fn the_environment_chooses_provider_and_sampler() {
-    for (directory, variables, expected) in [
-        ("memory", vec![("TRACING_TYPE", "memory")], "charge_card  (payments)"),
-        ("console", vec![("TRACING_TYPE", "console")], "  quickstart  "),
-        ("renamed", vec![("TRACING_TYPE", "console"), ("OTEL_SERVICE_NAME", "other")], "  other  "),
-        ("noop", vec![("TRACING_TYPE", "noop")], "none recorded"),
-        ("off", vec![("TRACING_SAMPLER", "always_off")], "file: 0 recorded"),
+    for (variables, expected) in [
+        (vec![("TRACING_TYPE", "memory")], "charge_card  (payments)"),
+        (vec![("TRACING_TYPE", "console")], "  quickstart  "),
+        (vec![("TRACING_TYPE", "console"), ("OTEL_SERVICE_NAME", "other")], "  other  "),
+        (vec![("TRACING_TYPE", "noop")], "none recorded"),
+        (vec![("TRACING_SAMPLER", "always_off")], "file: 0 recorded"),
     ] {
-        let (output, directory) = run(directory, &variables);
+        let (output, folder) = run(&variables);
         let stdout = text(&output.stdout);
         assert_eq!(output.status.code(), Some(0), "{variables:?}: {stdout}{}", text(&output.stderr));
         assert!(stdout.contains(expected), "{variables:?}: {stdout}");
-        let has_file = directory.join("traces.jsonl").exists();
+        let has_file = folder.file("traces.jsonl").exists();
         assert_eq!(has_file, expected.starts_with("file"), "{variables:?}");
     }
 }
@@ -96,33 +82,34 @@ fn the_environment_chooses_provider_and_sampler() {
 #[test]
 fn each_sampler_does_what_it_says() {
     const RULES: &str = "[[sampler.rules]]\nname = 'health check*'\nratio = 0.0\n";
-    for (directory, sampler, argument, file, least, most) in [
-        ("always_on", "always_on", "", "", 24, 24),
-        ("always_off", "always_off", "", "", 0, 0),
-        ("ratio", "ratio", "0.5", "", 1, 23),
-        ("all", "parentbased_traceidratio", "1.0", "", 24, 24),
-        ("none", "parent_ratio", "0", "", 0, 0),
-        ("rate", "rate_limited", "5", "", 5, 10),
-        ("rules", "", "", RULES, 10, 23),
+    for (sampler, argument, file, least, most) in [
+        ("always_on", "", "", 24, 24),
+        ("always_off", "", "", 0, 0),
+        ("ratio", "0.5", "", 1, 23),
+        ("parentbased_traceidratio", "1.0", "", 24, 24),
+        ("parent_ratio", "0", "", 0, 0),
+        // One at once, and the next one after a quarter of an hour, when all is over on any machine.
+        ("rate_limited", "0.001", "", 1, 1),
+        ("", "", RULES, 10, 23),
     ] {
-        let folder = prepare(directory);
-        std::fs::write(folder.join("spandrel.toml"), file).unwrap();
-        let (output, _) = run_in(&folder, &[("TRACING_SAMPLER", sampler), ("TRACING_SAMPLER_ARG", argument)]);
+        let folder = Folder::new();
+        std::fs::write(folder.file("spandrel.toml"), file).unwrap();
+        let output = run_in(&folder, &[("TRACING_SAMPLER", sampler), ("TRACING_SAMPLER_ARG", argument)]);
         assert_eq!(output.status.code(), Some(0), "{sampler}: {}", text(&output.stderr));
-        let spans = spans(&std::fs::read_to_string(folder.join("traces.jsonl")).unwrap_or_default());
+        let spans = spans(&std::fs::read_to_string(folder.file("traces.jsonl")).unwrap_or_default());
         let roots: Vec<&Value> = spans.iter().filter(|span| span["parentSpanId"].is_null()).collect();
-        assert!((least..=most).contains(&roots.len()), "{directory}: {} traces", roots.len());
+        assert!((least..=most).contains(&roots.len()), "{sampler}: {} traces", roots.len());
         // A trace is recorded as a whole or not at all.
         let traces = roots.iter().map(|root| &root["traceId"]).collect::<Vec<_>>();
-        assert!(spans.iter().all(|span| traces.contains(&&span["traceId"])), "{directory}");
+        assert!(spans.iter().all(|span| traces.contains(&&span["traceId"])), "{sampler}");
         let is_health = |root: &&Value| root["name"].as_str().unwrap_or_default().starts_with("health check");
-        assert!(file.is_empty() || !roots.iter().any(is_health), "{directory}");
+        assert!(file.is_empty() || !roots.iter().any(is_health), "{sampler}");
     }
 }
 
 #[test]
 fn failures_show_in_the_exit_code() {
-    let (output, _) = run("unknown", &[("TRACING_TYPE", "consol")]);
+    let (output, _) = run(&[("TRACING_TYPE", "consol")]);
     let stderr = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.starts_with("quickstart: there is no provider `consol`; did you mean `console`?"), "{stderr}");
@@ -130,7 +117,7 @@ fn failures_show_in_the_exit_code() {
 
     #[cfg(target_os = "linux")]
     {
-        let (output, _) = run("full", &[("TRACING_PROVIDER__FILE__PATH", "/dev/full")]);
+        let (output, _) = run(&[("TRACING_PROVIDER__FILE__PATH", "/dev/full")]);
         assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
         assert!(text(&output.stdout).contains(" 0 exported + "), "{}", text(&output.stdout));
     }
