@@ -1,5 +1,6 @@
 //! Programs under test, each in a folder of its own.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,10 +19,16 @@ impl Folder {
     #[must_use]
     pub fn new() -> Self {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("spandrel-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a temporary folder can be made");
-        Self(path)
+        loop {
+            let name = format!("spandrel-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+            let path = std::env::temp_dir().join(name);
+            match std::fs::create_dir(&path) {
+                Ok(()) => return Self(path),
+                // Left by a process that was killed and had the same id.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => panic!("a temporary folder cannot be made at {}: {error}", path.display()),
+            }
+        }
     }
 
     /// Where it is.
@@ -53,9 +60,11 @@ impl Drop for Folder {
 #[must_use]
 pub fn command(program: &str, folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(program);
-    for (name, _) in std::env::vars() {
-        if name.starts_with("TRACING_") || name.starts_with("OTEL_") || name.starts_with("SPANDREL_") {
-            command.env_remove(name);
+    // Not `vars`, which panics if one of them, of whomever, is not UTF-8.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["TRACING_", "OTEL_", "SPANDREL_"].iter().any(|prefix| text.starts_with(prefix)) {
+            command.env_remove(&name);
         }
     }
     command.args(arguments).envs(variables.iter().copied()).current_dir(folder.path());

@@ -154,7 +154,10 @@ mod tests {
     use super::TraceFile;
 
     fn temporary(name: &str) -> PathBuf {
-        std::env::temp_dir().join(format!("spandrel-file-{name}-{}", std::process::id()))
+        let path = std::env::temp_dir().join(format!("spandrel-file-{name}-{}", std::process::id()));
+        // Left by a process that was killed and had the same id.
+        let _ = fs::remove_file(&path);
+        path
     }
 
     #[test]
