@@ -6,6 +6,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// Longer than anything takes that does not hang, however busy the machine is.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// A folder that is removed at the end.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
@@ -76,7 +79,7 @@ pub fn command(program: &str, folder: &Folder, arguments: &[&str], variables: &[
 ///
 /// # Panics
 ///
-/// If it does not start, or has not ended after a minute.
+/// If it does not start, or has not ended after five minutes.
 #[must_use]
 pub fn run(mut command: Command) -> Output {
     let child = command.spawn().expect("the program starts");
@@ -87,13 +90,13 @@ pub fn run(mut command: Command) -> Output {
 ///
 /// # Panics
 ///
-/// If it has not ended after a minute.
+/// If it has not ended after five minutes.
 #[must_use]
 pub fn wait(child: Child) -> Output {
     let pid = child.id();
     let (done, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(child.wait_with_output()));
-    match ended.recv_timeout(Duration::from_secs(60)) {
+    match ended.recv_timeout(PATIENCE) {
         Ok(output) => output.expect("the program can be waited for"),
         Err(_) => {
             signal(pid, libc::SIGKILL);
@@ -109,13 +112,13 @@ pub fn signal(pid: u32, signal: i32) {
     unsafe { libc::kill(pid, signal) };
 }
 
-/// Asks again and again until the answer is yes, at most for a minute.
+/// Asks again and again until the answer is yes, at most for five minutes.
 ///
 /// # Panics
 ///
-/// If a minute is not enough.
+/// If that is not enough.
 pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + PATIENCE;
     while !condition() {
         assert!(Instant::now() < end, "still waiting: {what}");
         std::thread::yield_now();

@@ -19,7 +19,7 @@ use spandrel_integration_tests::process::{self, Folder, command};
 use spandrel_plugin_api::{Attribute, Host, Resource, SpanContext, SpanData, SpanReader, TraceFlags};
 
 const SERVING: &str = env!("CARGO_BIN_EXE_serving");
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(60);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn source(name: &str) -> PathBuf {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use spandrel::{self as tracing, Guard, ShutdownError};
 use tokio::runtime::{Builder, Runtime};
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 const TASKS: usize = 8;
 const ROUNDS: usize = 25;
 

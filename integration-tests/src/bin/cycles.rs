@@ -15,7 +15,7 @@ use spandrel_plugin_api::{
 };
 use spandrel_recorder::{Recorder, RecorderConfig};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(60);
 const FIRST: usize = 100;
 
 fn main() -> Result<(), Box<dyn Error>> {

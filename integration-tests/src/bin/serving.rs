@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use spandrel::{self as tracing, Provider, Report, Status};
 use spandrel_provider_memory::{MemoryExporter, MemoryStore};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -14,6 +14,8 @@ use spandrel_plugin_api::{
 };
 use spandrel_recorder::{Recorder, RecorderConfig};
 
+/// Only against hanging: other programs use this machine as well.
+const DEADLINE: Duration = Duration::from_secs(60);
 const SPANS: usize = 100;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -55,14 +57,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let guard = tracing::init()?;
             runtime().block_on(async {
                 record(SPANS);
-                guard.shutdown(Duration::from_secs(5))
+                guard.shutdown(DEADLINE)
             })?;
         }
         "inside-drop" => {
             struct ShutsDown(Option<Guard>);
             impl Drop for ShutsDown {
                 fn drop(&mut self) {
-                    let report = self.0.take().map(|guard| guard.shutdown(Duration::from_secs(5)));
+                    let report = self.0.take().map(|guard| guard.shutdown(DEADLINE));
                     assert!(matches!(report, Some(Ok(report)) if report.exported() == SPANS as u64));
                 }
             }
@@ -83,7 +85,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             say("ready");
             loop {
                 record(SPANS);
-                let _ = tracing::flush(Duration::from_secs(5));
+                let _ = tracing::flush(DEADLINE);
             }
         }
         // Writes a number of spans and prints what became of them.
@@ -92,9 +94,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let rounds: usize = std::env::args().nth(2).unwrap_or_default().parse()?;
             for _ in 0..rounds {
                 record(SPANS);
-                let _ = tracing::flush(Duration::from_secs(5));
+                let _ = tracing::flush(DEADLINE);
             }
-            let report = guard.shutdown(Duration::from_secs(5)).unwrap_or_else(|error| error.report);
+            let report = guard.shutdown(DEADLINE).unwrap_or_else(|error| error.report);
             let balanced = report.providers.iter().all(|(_, stats)| stats.is_balanced());
             let (recorded, exported) = (report.recorded(), report.exported());
             say(&format!("{recorded} {exported} {} {balanced}", report.dropped()));
@@ -131,7 +133,7 @@ fn fork() -> Result<(), Box<dyn std::error::Error>> {
         std::thread::spawn(move || {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                 tracing::with_span("busy", |_| ());
-                let _ = tracing::flush(Duration::from_secs(5));
+                let _ = tracing::flush(DEADLINE);
             }
         })
     };
@@ -144,7 +146,7 @@ fn fork() -> Result<(), Box<dyn std::error::Error>> {
         for _ in 0..SPANS {
             tracing::with_span("child", |_| ());
         }
-        let result = guard.shutdown(Duration::from_secs(5));
+        let result = guard.shutdown(DEADLINE);
         let forked =
             result.err().map_or(0, |e| e.report.providers.iter().map(|(_, s)| s.branches[0].dropped.forked).sum());
         // SAFETY: ends the child without the handlers of the parent.
@@ -159,7 +161,7 @@ fn fork() -> Result<(), Box<dyn std::error::Error>> {
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     busy.join().map_err(|_| "the busy thread panicked")?;
     drop(across);
-    guard.shutdown(Duration::from_secs(5))?;
+    guard.shutdown(DEADLINE)?;
     say(&format!("child {status}"));
     Ok(())
 }
@@ -168,7 +170,7 @@ fn fork() -> Result<(), Box<dyn std::error::Error>> {
 fn fork_once() -> Result<(), Box<dyn std::error::Error>> {
     let guard = tracing::init()?;
     record(SPANS);
-    let _ = tracing::flush(Duration::from_secs(5));
+    let _ = tracing::flush(DEADLINE);
     let across = tracing::start_span("across");
     // SAFETY: the child calls only what a forked child of this library may call.
     let pid = unsafe { libc::fork() };
@@ -179,8 +181,8 @@ fn fork_once() -> Result<(), Box<dyn std::error::Error>> {
             }
         });
         drop(across);
-        let _ = tracing::flush(Duration::from_secs(5));
-        let report = guard.shutdown(Duration::from_secs(5)).unwrap_or_else(|error| error.report);
+        let _ = tracing::flush(DEADLINE);
+        let report = guard.shutdown(DEADLINE).unwrap_or_else(|error| error.report);
         say(&format!("child: {report}"));
         // SAFETY: ends the child without the handlers of the parent.
         unsafe { libc::_exit(if report.is_balanced() { 0 } else { 3 }) };
@@ -190,7 +192,7 @@ fn fork_once() -> Result<(), Box<dyn std::error::Error>> {
     unsafe { libc::waitpid(pid, &raw mut status, 0) };
     record(SPANS);
     drop(across);
-    guard.shutdown(Duration::from_secs(5))?;
+    guard.shutdown(DEADLINE)?;
     say(&format!("child {status}"));
     Ok(())
 }
@@ -205,7 +207,7 @@ fn hear() -> Result<(), Box<dyn std::error::Error>> {
     for name in std::env::args().skip(2) {
         tracing::with_span(&name, |_| ());
     }
-    let ended = guard.shutdown(Duration::from_secs(5));
+    let ended = guard.shutdown(DEADLINE);
     let report = ended.unwrap_or_else(|error| error.report);
     for heard in HEARD.lock().map_err(|_| "a handler panicked")?.iter() {
         say(heard);
@@ -243,10 +245,10 @@ fn churn() -> Result<(), Box<dyn std::error::Error>> {
             scope: InstrumentationScope::default(),
         };
         provider.end_span(provider.start_span(&start), Timestamp::from_unix_nanos(2));
-        provider.force_flush(Duration::from_secs(5))?;
+        provider.force_flush(DEADLINE)?;
         threads += entries("/proc/self/task") - 1;
         if round % 2 == 0 {
-            provider.shutdown(Duration::from_secs(5))?;
+            provider.shutdown(DEADLINE)?;
         }
         drop(provider);
         // A thread that has been joined, or has said that it is done, may still be leaving.
