@@ -125,6 +125,8 @@ fn a_full_disk_costs_spans_and_says_so() {
 
 fn journal(name: &str, more: &str) -> (Box<dyn TracingProvider>, PathBuf) {
     let path = std::env::temp_dir().join(format!("spandrel-journal-{}-{name}.jsonl", std::process::id()));
+    // Left by a process that was killed and had the same id.
+    let _ = std::fs::remove_file(&path);
     let resource = Resource::new().with("service.name", "shop");
     let config = format!("path = '{}'\n{more}", path.display());
     match JournalFactory.create(&config, &Host::new(&resource)) {

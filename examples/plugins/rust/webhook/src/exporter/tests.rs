@@ -102,7 +102,10 @@ fn nothing_takes_longer_than_it_may() {
 
 #[test]
 fn an_endpoint_that_is_not_there_may_come_back() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Bound without listening: nobody else gets the port.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let closed = socket.local_addr().unwrap();
     let mut exporter = exporter(&format!("endpoint = 'http://{closed}'"));
     let error = exporter.export(&SpanBatch::new(&[b"x"], 1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
