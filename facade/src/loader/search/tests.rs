@@ -74,7 +74,7 @@ fn what_is_found_but_bad_is_an_error() {
     );
     // Which path led to a file is told, too, if it is another.
     std::fs::remove_file(&manifest).unwrap();
-    std::fs::write(folder.path().join("elsewhere.so"), "text").unwrap();
+    folder.file("elsewhere.so", b"text");
     std::fs::remove_file(&bad).unwrap();
     symlink(folder.path().join("elsewhere.so"), &bad).unwrap();
     assert_eq!(
