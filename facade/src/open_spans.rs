@@ -51,9 +51,11 @@ impl OpenSpans {
 
     /// The open spans, the oldest first.
     pub(crate) fn list(&self) -> Vec<OpenSpan> {
-        let aged = |(span, began): &(OpenSpan, Instant)| OpenSpan { age: began.elapsed(), ..span.clone() };
-        let mut spans: Vec<OpenSpan> =
-            self.lock().iter().flat_map(|spans| spans.values().map(aged).collect::<Vec<_>>()).collect();
+        let Some(spans) = self.lock() else { return Vec::new() };
+        // One moment for all, as the ages make the order.
+        let now = Instant::now();
+        let aged = |(span, began): &(OpenSpan, Instant)| OpenSpan { age: now.duration_since(*began), ..span.clone() };
+        let mut spans: Vec<OpenSpan> = spans.values().map(aged).collect();
         spans.sort_by_key(|span| std::cmp::Reverse(span.age));
         spans
     }
