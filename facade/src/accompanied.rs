@@ -4,70 +4,70 @@ use spandrel_plugin_api::{
     Attribute, Carrier, CarrierMut, Error, Event, Extraction, Link, SpanContext, SpanStart, SpanState, Stats, Status,
     Timestamp, TracingProvider,
 };
+use spandrel_recorder::Recorder;
 
-/// A provider with the companions of its exporters: they hear of each start, and are
-/// asked first.
+/// A recorder with the companions of its exporters, if they have any: they hear of
+/// each start, and are asked in its place.
 pub(crate) struct Accompanied {
-    provider: Box<dyn TracingProvider>,
+    recorder: Recorder,
     companions: Vec<Box<dyn TracingProvider>>,
 }
 
 impl Accompanied {
-    pub(crate) fn new(provider: Box<dyn TracingProvider>, companions: Vec<Box<dyn TracingProvider>>) -> Self {
-        Self { provider, companions }
+    pub(crate) fn new(recorder: Recorder, companions: Vec<Box<dyn TracingProvider>>) -> Self {
+        Self { recorder, companions }
+    }
+
+    #[inline]
+    pub(crate) const fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    #[inline]
+    pub(crate) const fn is_alone(&self) -> bool {
+        self.companions.is_empty()
+    }
+
+    /// Tells the companions of a start.
+    pub(crate) fn on_start(&self, start: &SpanStart<'_>) {
+        for companion in &self.companions {
+            companion.start_span(start);
+        }
     }
 
     fn all(&self) -> impl Iterator<Item = &dyn TracingProvider> {
-        self.companions.iter().chain([&self.provider]).map(|provider| &**provider)
+        self.companions.iter().map(|companion| &**companion)
     }
 }
 
 impl TracingProvider for Accompanied {
     fn start_span(&self, start: &SpanStart<'_>) -> SpanState {
-        for companion in &self.companions {
-            companion.start_span(start);
-        }
-        self.provider.start_span(start)
+        self.on_start(start);
+        self.recorder.start_span(start)
     }
 
     fn end_span(&self, span: SpanState, end: Timestamp) {
-        self.provider.end_span(span, end);
+        self.recorder.end_span(span, end);
     }
 
     fn set_span_status(&self, span: &mut SpanState, status: Status<'_>) {
-        self.provider.set_span_status(span, status);
+        self.recorder.set_span_status(span, status);
     }
 
     fn set_span_name(&self, span: &mut SpanState, name: &str) {
-        self.provider.set_span_name(span, name);
+        self.recorder.set_span_name(span, name);
     }
 
     fn add_span_attributes(&self, span: &mut SpanState, attributes: &[Attribute<'_>]) {
-        self.provider.add_span_attributes(span, attributes);
+        self.recorder.add_span_attributes(span, attributes);
     }
 
     fn add_span_event(&self, span: &mut SpanState, event: &Event<'_>) {
-        self.provider.add_span_event(span, event);
+        self.recorder.add_span_event(span, event);
     }
 
     fn add_span_link(&self, span: &mut SpanState, link: &Link<'_>) {
-        self.provider.add_span_link(span, link);
-    }
-
-    fn records(&self) -> bool {
-        self.provider.records()
-    }
-
-    fn keeps_context(&self) -> bool {
-        self.provider.keeps_context()
-    }
-
-    fn enter_span(&self, span: &mut SpanState) {
-        self.provider.enter_span(span);
-    }
-
-    fn exit_span(&self, span: &mut SpanState) {
-        self.provider.exit_span(span);
+        self.recorder.add_span_link(span, link);
     }
 
     fn propagation_fields(&self) -> &[&str] {
@@ -83,18 +83,6 @@ impl TracingProvider for Accompanied {
         self.all().any(|provider| provider.inject_context(context, carrier))
     }
 
-    fn current_context(&self) -> Option<SpanContext> {
-        self.provider.current_context()
-    }
-
-    fn enter_unsampled(&self, context: &SpanContext) {
-        self.provider.enter_unsampled(context);
-    }
-
-    fn exit_unsampled(&self, context: &SpanContext) {
-        self.provider.exit_unsampled(context);
-    }
-
     fn samples(&self) -> bool {
         self.all().any(TracingProvider::samples)
     }
@@ -108,21 +96,21 @@ impl TracingProvider for Accompanied {
     }
 
     fn force_flush(&self, deadline: Duration) -> Result<(), Error> {
-        self.provider.force_flush(deadline)
+        self.recorder.force_flush(deadline)
     }
 
     fn retire(&self) {
-        self.provider.retire();
+        self.recorder.retire();
     }
 
     fn shutdown(&self, deadline: Duration) -> Result<(), Error> {
-        self.provider.shutdown(deadline)
+        self.recorder.shutdown(deadline)
     }
 
     /// Those of the recorder, which counts what its exporters did, and the panics of
     /// their companions.
     fn stats(&self) -> Stats {
-        let mut stats = self.provider.stats();
+        let mut stats = self.recorder.stats();
         stats.panics += self.companions.iter().map(|companion| companion.stats().panics).sum::<u64>();
         stats
     }

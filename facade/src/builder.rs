@@ -2,10 +2,10 @@ use std::time::SystemTime;
 
 use spandrel_plugin_api::{
     Attribute, InstrumentationScope, Link, OwnedAttribute, SpanContext, SpanId, SpanKind, SpanStart, Timestamp,
-    ToValue, TraceFlags,
+    ToValue, TraceFlags, TraceId,
 };
 
-use crate::chain::{self, Live, ScopeSwitch};
+use crate::chain::{self, Live, Recording, ScopeSwitch};
 use crate::closures::{run, try_run};
 use crate::context::{Context, with_ambient};
 use crate::sampler::SamplingInput;
@@ -36,7 +36,7 @@ pub fn span(name: &str) -> SpanBuilder<'_> {
         attributes: Vec::new(),
         links: Vec::new(),
         time: None,
-        scope: InstrumentationScope { name: "spandrel", version: env!("CARGO_PKG_VERSION") },
+        scope: SCOPE,
     }
 }
 
@@ -164,13 +164,25 @@ impl<'a> SpanBuilder<'a> {
 }
 
 /// Starts a span that has only a name.
-#[inline]
 pub(crate) fn start_named(name: &str) -> Option<Box<Live>> {
-    let tracer = global::active()?;
-    let scope = InstrumentationScope { name: "spandrel", version: env!("CARGO_PKG_VERSION") };
-    let start = Start { tracer, name, kind: SpanKind::Internal, attributes: &[], links: &[], time: None, scope };
+    start_named_with(global::active()?, name)
+}
+
+#[inline]
+pub(crate) fn start_named_with(tracer: &'static Core, name: &str) -> Option<Box<Live>> {
+    chain::start_usual(tracer, name).or_else(|| start_any(tracer, name))
+}
+
+/// As above, where more is to be done than usual.
+#[cold]
+pub(crate) fn start_any(tracer: &'static Core, name: &str) -> Option<Box<Live>> {
+    let start = Start { tracer, name, kind: SpanKind::Internal, attributes: &[], links: &[], time: None, scope: SCOPE };
     start.begin(&Parent::Current)
 }
+
+/// The library that makes a span, unless the span says otherwise.
+pub(crate) static SCOPE: InstrumentationScope<'static> =
+    InstrumentationScope { name: "spandrel", version: env!("CARGO_PKG_VERSION") };
 
 struct Start<'a> {
     tracer: &'static Core,
@@ -182,31 +194,44 @@ struct Start<'a> {
     scope: InstrumentationScope<'a>,
 }
 
+/// What is chosen for a span before its texts are looked at.
+#[derive(Clone, Copy)]
+struct Chosen<'a> {
+    parent: Option<&'a SpanContext>,
+    trace_id: TraceId,
+    span_id: SpanId,
+    flags: TraceFlags,
+}
+
+// What is called for every span is always inlined: into the start of a span that
+// has only a name, where little is left of it, and into that of a builder.
 impl Start<'_> {
     /// Chooses the parent, then what is ambient, and starts.
+    #[inline(always)]
     fn begin(&self, parent: &Parent<'_>) -> Option<Box<Live>> {
         let mut live = chain::new_live();
         live.tracer = Some(self.tracer);
-        match parent {
+        let begun = match parent {
             Parent::Root => self.start_child(&mut live, None),
             Parent::Span(context) => self.start_child(&mut live, Some(context)),
             Parent::Context(context) => {
                 live.scope = ScopeSwitch::Set(context.scope().cloned());
                 // Its ambient attributes count for the span itself, too.
-                context.within(|| self.start_child(&mut live, context.span_context()));
+                context.within(|| self.start_child(&mut live, context.span_context()))
             }
             Parent::Current => match self.backend_context() {
                 Some(context) => self.start_child(&mut live, Some(&context)),
                 None => chain::with_current(|current| self.start_child(&mut live, current)),
             },
-        }
-        if live.context.is_valid() {
+        };
+        if begun {
             return Some(live);
         }
         chain::end(live, None);
         None
     }
 
+    #[inline]
     fn backend_context(&self) -> Option<SpanContext> {
         if !self.tracer.keeps_context {
             return None;
@@ -214,71 +239,92 @@ impl Start<'_> {
         self.tracer.call(|provider| provider.current_context()).flatten()
     }
 
-    fn start_child(&self, live: &mut Live, parent: Option<&SpanContext>) {
+    /// False if there is no span.
+    #[inline(always)]
+    fn start_child(&self, live: &mut Live, parent: Option<&SpanContext>) -> bool {
         let parent = parent.filter(|parent| parent.is_valid());
         if self.tracer.only_forwards {
             live.context = parent.cloned().unwrap_or_default();
-            return;
+            return parent.is_some();
         }
-        with_ambient(|ambient| {
-            if ambient.is_empty() {
-                return self.start_redacted(live, parent, self.attributes);
+        let chosen = match parent {
+            Some(context) => {
+                Chosen { parent, trace_id: context.trace_id(), span_id: id::child(), flags: context.flags() }
             }
-            let own = self.attributes;
-            let ambient = ambient.iter().filter(|a| own.iter().all(|o| o.key != a.key));
-            let all: Vec<Attribute<'_>> =
-                ambient.map(OwnedAttribute::as_attribute).chain(own.iter().copied()).collect();
-            self.start_redacted(live, parent, &all);
-        });
+            None => {
+                let (trace_id, span_id) = id::root();
+                Chosen { parent, trace_id, span_id, flags: TraceFlags::RANDOM }
+            }
+        };
+        match self.tracer.id_sampler {
+            Some(sampler) if sampler.should_sample(parent, chosen.trace_id) => self.start_clean(live, chosen, false),
+            Some(_) => chosen.put_context(live, false),
+            None => self.start_clean(live, chosen, true),
+        }
+        true
     }
 
-    fn start_redacted(&self, live: &mut Live, parent: Option<&SpanContext>, attributes: &[Attribute<'_>]) {
+    /// Starts with the ambient attributes of this thread, and without secrets.
+    #[inline(always)]
+    fn start_clean(&self, live: &mut Live, chosen: Chosen<'_>, asks_sampler: bool) {
         let redaction = &self.tracer.redaction;
         let name = redaction.text(self.name);
-        redaction.attributes(attributes, |attributes| {
-            redact_links(self.tracer, self.links, |links| self.sample(live, parent, &name, attributes, links));
+        with_ambient(self.attributes, |attributes| {
+            redaction.attributes(attributes, |attributes| {
+                redact_links(self.tracer, self.links, |links| {
+                    let start = Start { name: &name, attributes, links, ..*self };
+                    let is_sampled = (!asks_sampler || start.samples(chosen))
+                        && (!self.tracer.samples || start.provider_samples(chosen));
+                    chosen.put_context(live, is_sampled);
+                    if is_sampled {
+                        start.record(live, chosen.parent);
+                    }
+                });
+            });
         });
     }
 
-    fn sample(
-        &self,
-        live: &mut Live,
-        parent: Option<&SpanContext>,
-        name: &str,
-        attributes: &[Attribute<'_>],
-        links: &[Link<'_>],
-    ) {
+    #[cold]
+    fn samples(&self, chosen: Chosen<'_>) -> bool {
+        let Self { name, kind, attributes, links, .. } = *self;
+        let Chosen { parent, trace_id, .. } = chosen;
+        self.tracer.sampler().should_sample(&SamplingInput { name, kind, parent, trace_id, attributes, links })
+    }
+
+    #[inline(always)]
+    fn record(&self, live: &mut Live, parent: Option<&SpanContext>) {
         let tracer = self.tracer;
-        let (trace_id, flags) = match parent {
-            Some(parent) => (parent.trace_id(), parent.flags()),
-            None => (id::trace_id(), TraceFlags::RANDOM),
+        let start = SpanStart {
+            name: self.name,
+            context: &live.context,
+            parent,
+            kind: self.kind,
+            time: self.time.unwrap_or_else(clock::now),
+            attributes: self.attributes,
+            links: self.links,
+            scope: self.scope,
         };
-        let input = SamplingInput { name, kind: self.kind, parent, trace_id, attributes, links };
-        let sampled = tracer.sampler.should_sample(&input) && (!tracer.samples || self.provider_samples(&input, flags));
-        let mut context = SpanContext::new(trace_id, id::span_id(), flags.with_sampled(sampled));
-        if let Some(parent) = parent
+        if tracer.start_here(&mut live.span, &start) {
+            live.recording = Recording::Here;
+        } else if let Some(state) = tracer.start(|provider| provider.start_span(&start)) {
+            live.recording = Recording::There;
+            live.state = state;
+        }
+        if let (Some(open), true) = (tracer.open_spans(), live.is_recording()) {
+            open.insert(self.name, &live.context, parent);
+        }
+    }
+}
+
+impl Chosen<'_> {
+    #[inline(always)]
+    fn put_context(&self, live: &mut Live, sampled: bool) {
+        live.context = SpanContext::new(self.trace_id, self.span_id, self.flags.with_sampled(sampled));
+        if let Some(parent) = self.parent
             && !parent.trace_state().is_empty()
         {
-            context = context.with_trace_state(parent.trace_state().clone());
+            live.context = live.context.clone().with_trace_state(parent.trace_state().clone());
         }
-        if sampled {
-            let time = self.time.unwrap_or_else(clock::now);
-            let start = SpanStart {
-                name,
-                context: &context,
-                parent,
-                kind: self.kind,
-                time,
-                attributes,
-                links,
-                scope: self.scope,
-            };
-            live.state = tracer.start(|provider| provider.start_span(&start));
-            if let (Some(open), true) = (&tracer.open_spans, live.state.is_some()) {
-                open.insert(name, &context, parent);
-            }
-        }
-        live.context = context;
     }
 }
 
@@ -286,19 +332,19 @@ impl Start<'_> {
     /// Asks the provider, where a trace begins or comes in: what follows in this
     /// process follows that decision, so that traces are whole.
     #[cold]
-    fn provider_samples(&self, input: &SamplingInput<'_>, flags: TraceFlags) -> bool {
-        if input.parent.is_some_and(|parent| !parent.is_remote()) {
+    fn provider_samples(&self, chosen: Chosen<'_>) -> bool {
+        if chosen.parent.is_some_and(|parent| !parent.is_remote()) {
             return true;
         }
-        let context = SpanContext::new(input.trace_id, SpanId::INVALID, flags);
+        let context = SpanContext::new(chosen.trace_id, SpanId::INVALID, chosen.flags);
         let start = SpanStart {
-            name: input.name,
+            name: self.name,
             context: &context,
-            parent: input.parent,
-            kind: input.kind,
+            parent: chosen.parent,
+            kind: self.kind,
             time: self.time.unwrap_or_else(clock::now),
-            attributes: input.attributes,
-            links: input.links,
+            attributes: self.attributes,
+            links: self.links,
             scope: self.scope,
         };
         self.tracer.call(|provider| provider.sample(&start)).unwrap_or(true)
@@ -306,23 +352,22 @@ impl Start<'_> {
 }
 
 /// Calls `f` with the links, the secrets in their attributes replaced.
+#[inline(always)]
 fn redact_links<R>(tracer: &Core, links: &[Link<'_>], f: impl FnOnce(&[Link<'_>]) -> R) -> R {
-    match links {
-        [] => f(links),
-        _ => {
-            let clean: Vec<Vec<OwnedAttribute>> = links
-                .iter()
-                .map(|link| {
-                    tracer.redaction.attributes(link.attributes, |a| a.iter().map(Attribute::to_owned).collect())
-                })
-                .collect();
-            let clean: Vec<Vec<Attribute<'_>>> =
-                clean.iter().map(|owned| owned.iter().map(OwnedAttribute::as_attribute).collect()).collect();
-            let links: Vec<Link<'_>> =
-                links.iter().zip(&clean).map(|(link, attributes)| Link { context: link.context, attributes }).collect();
-            f(&links)
-        }
-    }
+    if links.is_empty() { f(links) } else { redact_some_links(tracer, links, f) }
+}
+
+#[cold]
+fn redact_some_links<R>(tracer: &Core, links: &[Link<'_>], f: impl FnOnce(&[Link<'_>]) -> R) -> R {
+    let clean: Vec<Vec<OwnedAttribute>> = links
+        .iter()
+        .map(|link| tracer.redaction.attributes(link.attributes, |a| a.iter().map(Attribute::to_owned).collect()))
+        .collect();
+    let clean: Vec<Vec<Attribute<'_>>> =
+        clean.iter().map(|owned| owned.iter().map(OwnedAttribute::as_attribute).collect()).collect();
+    let links: Vec<Link<'_>> =
+        links.iter().zip(&clean).map(|(link, attributes)| Link { context: link.context, attributes }).collect();
+    f(&links)
 }
 
 impl<'a> From<&'a Context> for Parent<'a> {

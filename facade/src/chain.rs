@@ -4,15 +4,17 @@
 //! points into a borrowed span. So a guard that is forgotten costs attributes,
 //! never soundness.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use spandrel_plugin_api::{SpanContext, SpanState, Timestamp, suppression};
+use spandrel_plugin_api::{SpanContext, SpanState, Timestamp, TraceFlags, suppression};
+use spandrel_recorder::RunningSpan;
 
-use crate::clock;
 use crate::context::{self, Scope};
 use crate::tracer::Core;
+use crate::{clock, id};
 
 /// The live half of a span, or a context that was attached.
 #[derive(Default)]
@@ -20,13 +22,28 @@ pub(crate) struct Live {
     /// Not valid where there is no span.
     pub(crate) context: SpanContext,
     pub(crate) tracer: Option<&'static Core>,
-    /// `Some` while the span is recorded.
-    pub(crate) state: Option<SpanState>,
+    pub(crate) recording: Recording,
+    /// What the recorder keeps of the span, while it is recorded [here](Recording::Here).
+    pub(crate) span: RunningSpan,
+    /// What a provider keeps of it, while it is recorded [there](Recording::There).
+    pub(crate) state: SpanState,
     /// What becomes current together with the span, if it brought something.
     pub(crate) scope: ScopeSwitch,
-    /// Tells entered spans apart; unique in this process.
+    /// Tells entered spans apart; unique in this process, and never 0. Odd if the span is recorded.
     key: u64,
     below: Option<Box<Live>>,
+}
+
+/// Where what is written to a span goes.
+#[derive(Clone, Copy, PartialEq, Default)]
+pub(crate) enum Recording {
+    /// Nowhere: the span is not sampled, has ended, or is no span.
+    #[default]
+    Off,
+    /// Into the live half itself; the tracer's backend is a recorder.
+    Here,
+    /// To a provider.
+    There,
 }
 
 /// Ambient attributes, baggage and override of a span that came with a context.
@@ -42,47 +59,181 @@ pub(crate) enum ScopeSwitch {
 }
 
 thread_local! {
-    static TOP: Cell<Option<Box<Live>>> = const { Cell::new(None) };
+    /// Without a destructor, which would have to be looked after at each access.
+    static THREAD: Thread = const { Thread { top: Slot::empty(), free: Slot::empty(), free_len: Cell::new(0) } };
     static KEYS: Cell<u64> = const { Cell::new(0) };
-    #[expect(clippy::vec_box, reason = "the boxes travel in and out, their contents stay")]
-    static POOL: RefCell<Vec<Box<Live>>> = const { RefCell::new(Vec::new()) };
+    static END: ThreadEnd = const { ThreadEnd };
+}
+
+/// The live halves of a thread.
+struct Thread {
+    top: Slot,
+    /// Those that are used again, one below the other.
+    free: Slot,
+    free_len: Cell<usize>,
+}
+
+struct Slot(Cell<Option<ManuallyDrop<Box<Live>>>>);
+
+impl Slot {
+    const fn empty() -> Self {
+        Self(Cell::new(None))
+    }
+
+    #[inline(always)]
+    fn take(&self) -> Option<Box<Live>> {
+        self.0.take().map(ManuallyDrop::into_inner)
+    }
+
+    #[inline(always)]
+    fn set(&self, live: Option<Box<Live>>) {
+        self.0.set(live.map(ManuallyDrop::new));
+    }
+}
+
+const MAX_POOLED: usize = 64;
+
+impl Thread {
+    #[inline(always)]
+    fn take_free(&self) -> Option<Box<Live>> {
+        let mut live = self.free.take()?;
+        self.free.set(live.below.take());
+        self.free_len.set(self.free_len.get() - 1);
+        Some(live)
+    }
+
+    #[inline(always)]
+    fn keep_free(&self, mut live: Box<Live>) {
+        let len = self.free_len.get();
+        if len < MAX_POOLED {
+            self.free_len.set(len + 1);
+            live.below = self.free.take();
+            self.free.set(Some(live));
+        }
+    }
+}
+
+/// Ends what a thread has left in its chain.
+struct ThreadEnd;
+
+impl Drop for ThreadEnd {
+    fn drop(&mut self) {
+        THREAD.with(|thread| {
+            thread.free_len.set(MAX_POOLED);
+            drop(thread.free.take());
+            while let Some(mut live) = thread.top.take() {
+                thread.top.set(live.below.take());
+                drop(live);
+            }
+        });
+    }
 }
 
 /// An empty live half from this thread's pool.
 #[inline]
 pub(crate) fn new_live() -> Box<Live> {
-    let pooled = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop());
-    pooled.ok().flatten().unwrap_or_default()
+    THREAD.with(Thread::take_free).unwrap_or_else(first_live)
 }
 
-/// Makes it the innermost one. `Err` gives it back while the thread is ending.
-#[inline]
-pub(crate) fn enter(mut live: Box<Live>) -> Result<u64, Box<Live>> {
-    let Ok(key) = KEYS.try_with(next_key) else { return Err(live) };
-    live.key = key;
-    live.on_enter();
-    let mut live = Some(live);
-    let entered = TOP.try_with(|top| {
-        if let Some(mut live) = live.take() {
-            live.below = top.take();
-            top.set(Some(live));
-        }
-    });
-    match (entered, live) {
-        (Err(_), Some(live)) => Err(live),
-        _ => Ok(key),
+#[cold]
+fn first_live() -> Box<Live> {
+    // Makes sure that there is somebody to look after it.
+    let _ = END.try_with(|_| ());
+    Box::default()
+}
+
+/// Starts a span that has only a name, as a child of the current one.
+///
+/// For the usual case alone, in which nothing has to be asked or called for it and
+/// nobody can come in between; `None` is any other case, with nothing done yet.
+/// `builder` has the whole of it.
+#[inline(always)]
+pub(crate) fn start_usual(tracer: &'static Core, name: &str) -> Option<Box<Live>> {
+    let sampler = tracer.usual_sampler()?;
+    if context::has_ambient() {
+        return None;
     }
+    THREAD.with(|thread| {
+        let mut live = thread.take_free()?;
+        let top = thread.top.take();
+        let parent = top.as_ref().map(|live| &live.context).filter(|context| context.is_valid());
+        let (trace_id, span_id, flags) = match parent {
+            Some(parent) => (parent.trace_id(), id::child(), parent.flags()),
+            None => {
+                let (trace_id, span_id) = id::root();
+                (trace_id, span_id, TraceFlags::RANDOM)
+            }
+        };
+        let is_sampled = sampler.should_sample(parent, trace_id);
+        live.context = SpanContext::new(trace_id, span_id, flags.with_sampled(is_sampled));
+        if let Some(parent) = parent
+            && !parent.trace_state().is_empty()
+        {
+            live.inherit_trace_state(parent);
+        }
+        live.tracer = Some(tracer);
+        if is_sampled {
+            live.record_usual(tracer, name, parent);
+        }
+        thread.top.set(top);
+        Some(live)
+    })
+}
+
+/// Leaves and ends a span, if nobody has to be told but the recorder and nothing is
+/// above it; false is any other case, with nothing done yet.
+#[inline(always)]
+pub(crate) fn end_usual(key: u64) -> bool {
+    THREAD.with(|thread| {
+        let Some(mut live) = thread.top.take() else { return false };
+        if live.key != key || live.wants_brackets() {
+            thread.top.set(Some(live));
+            return false;
+        }
+        thread.top.set(live.below.take());
+        if live.is_recording() {
+            live.end(None);
+        }
+        live.context = SpanContext::default();
+        live.tracer = None;
+        thread.keep_free(live);
+        true
+    })
+}
+
+/// Makes it the innermost one, and says its key.
+#[inline]
+pub(crate) fn enter(mut live: Box<Live>) -> u64 {
+    let key = KEYS.with(next_key) | u64::from(live.is_recording());
+    live.key = key;
+    if live.wants_brackets() {
+        live.on_enter();
+    }
+    THREAD.with(|thread| {
+        live.below = thread.top.take();
+        thread.top.set(Some(live));
+    });
+    key
 }
 
 /// Takes it out, wherever it is: guards may be dropped out of order.
 #[inline]
 pub(crate) fn leave(key: u64) -> Option<Box<Live>> {
     let mut top = take_top()?;
-    if top.key == key {
-        set_top(top.below.take());
-        top.on_leave();
-        return Some(top);
+    if top.key != key {
+        set_top(Some(top));
+        return leave_from_below(key);
     }
+    set_top(top.below.take());
+    if top.wants_brackets() {
+        top.on_leave();
+    }
+    Some(top)
+}
+
+#[cold]
+fn leave_from_below(key: u64) -> Option<Box<Live>> {
+    let mut top = take_top()?;
     let mut found = None;
     let mut at = &mut top;
     while at.below.is_some() {
@@ -107,35 +258,47 @@ pub(crate) fn leave(key: u64) -> Option<Box<Live>> {
 /// closures and polls, which nest.
 #[inline]
 pub(crate) fn leave_scope(key: u64) -> Option<Box<Live>> {
-    let top = take_top()?;
+    let mut top = take_top()?;
+    if top.key != key {
+        set_top(Some(top));
+        end_above(key);
+        return leave(key);
+    }
+    set_top(top.below.take());
+    if top.wants_brackets() {
+        top.on_leave();
+    }
+    Some(top)
+}
+
+#[cold]
+fn end_above(key: u64) {
+    let Some(top) = take_top() else { return };
     let is_within = std::iter::successors(Some(&top), |live| live.below.as_ref()).any(|live| live.key == key);
     let mut top_key = top.key;
     set_top(Some(top));
     while is_within && top_key != key {
-        end(leave(top_key)?, None);
-        let top = take_top()?;
+        let Some(live) = leave(top_key) else { return };
+        end(live, None);
+        let Some(top) = take_top() else { return };
         top_key = top.key;
         set_top(Some(top));
     }
-    leave(key)
 }
 
 /// Ends the span, if it is one, and pools the live half.
+#[inline]
 pub(crate) fn end(mut live: Box<Live>, time: Option<Timestamp>) {
-    live.end(time);
+    if live.is_recording() {
+        live.end(time);
+    }
     live.context = SpanContext::default();
     live.tracer = None;
-    live.scope = ScopeSwitch::Keep;
-    let _ = POOL.try_with(|pool| {
-        if let Ok(mut pool) = pool.try_borrow_mut()
-            && pool.len() < MAX_POOLED
-        {
-            pool.push(live);
-        }
-    });
+    if !matches!(live.scope, ScopeSwitch::Keep) {
+        live.scope = ScopeSwitch::Keep;
+    }
+    THREAD.with(|thread| thread.keep_free(live));
 }
-
-const MAX_POOLED: usize = 64;
 
 /// Calls `f` with the innermost one. What `f` calls finds an empty chain, and
 /// inside a provider there is none.
@@ -144,7 +307,15 @@ pub(crate) fn with_top<R>(f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     if suppression::is_active() {
         return None;
     }
-    TakenChain::take().top.as_deref_mut().map(f)
+    let mut top = take_top()?;
+    if top.recording != Recording::Here {
+        set_top(Some(top));
+        return TakenChain::take().top.as_deref_mut().map(f);
+    }
+    // The recorder is ours and calls nobody, so that nothing can come in between.
+    let result = f(&mut top);
+    set_top(Some(top));
+    Some(result)
 }
 
 /// Calls `f` with the ids of the current span, if there is one.
@@ -159,6 +330,19 @@ pub(crate) fn with<R>(key: u64, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     if suppression::is_active() {
         return None;
     }
+    let mut top = take_top()?;
+    if top.key != key || top.recording != Recording::Here {
+        set_top(Some(top));
+        return with_any(key, f);
+    }
+    // The recorder is ours and calls nobody, so that nothing can come in between.
+    let result = f(&mut top);
+    set_top(Some(top));
+    Some(result)
+}
+
+#[cold]
+fn with_any<R>(key: u64, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     let mut chain = TakenChain::take();
     let mut at = chain.top.as_mut();
     while let Some(live) = at {
@@ -183,7 +367,7 @@ impl TakenChain {
 }
 
 impl Drop for TakenChain {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if self.top.is_some() {
             set_top(self.top.take());
@@ -191,17 +375,17 @@ impl Drop for TakenChain {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn take_top() -> Option<Box<Live>> {
-    TOP.try_with(Cell::take).ok().flatten()
+    THREAD.with(|thread| thread.top.take())
 }
 
-#[inline]
+#[inline(always)]
 fn set_top(live: Option<Box<Live>>) {
-    let _ = TOP.try_with(|top| top.set(live));
+    THREAD.with(|thread| thread.top.set(live));
 }
 
-/// A number for each entering: the thread in the upper bits.
+/// An even number for each entering: the thread in the upper bits.
 #[inline]
 fn next_key(keys: &Cell<u64>) -> u64 {
     static THREADS: AtomicU64 = AtomicU64::new(1);
@@ -209,21 +393,51 @@ fn next_key(keys: &Cell<u64>) -> u64 {
     if key == 0 {
         key = THREADS.fetch_add(1, Ordering::Relaxed) << 40;
     }
-    keys.set(key + 1);
-    key + 1
+    keys.set(key + 2);
+    key + 2
 }
 
 impl Live {
+    #[inline]
+    pub(crate) const fn is_recording(&self) -> bool {
+        !matches!(self.recording, Recording::Off)
+    }
+
     /// Ends a recorded span at `time`, or now.
-    pub(crate) fn end(&mut self, time: Option<Timestamp>) {
-        let (Some(state), Some(tracer)) = (self.state.take(), self.tracer) else { return };
-        tracer.end(state, time.unwrap_or_else(clock::now));
-        if let Some(open) = &tracer.open_spans {
+    #[inline(never)]
+    fn end(&mut self, time: Option<Timestamp>) {
+        let Some(tracer) = self.tracer else { return };
+        let time = time.unwrap_or_else(clock::now);
+        match (std::mem::take(&mut self.recording), tracer.recorder()) {
+            (Recording::Here, Some(recorder)) => recorder.end(&mut self.span, time),
+            _ => tracer.end(std::mem::take(&mut self.state), time),
+        }
+        if let Some(open) = tracer.open_spans() {
             open.remove(self.context.span_id());
         }
     }
 
+    #[inline(never)]
+    fn record_usual(&mut self, tracer: &'static Core, name: &str, parent: Option<&SpanContext>) {
+        let name = tracer.redaction.text(name);
+        if let Some(recorder) = tracer.recorder() {
+            recorder.start_named(&mut self.span, &name, &self.context, parent, clock::now());
+            self.recording = Recording::Here;
+        }
+    }
+
+    #[cold]
+    fn inherit_trace_state(&mut self, parent: &SpanContext) {
+        self.context = self.context.clone().with_trace_state(parent.trace_state().clone());
+    }
+
+    /// Whether something is to be done on entering and leaving.
     #[inline]
+    fn wants_brackets(&self) -> bool {
+        !matches!(self.scope, ScopeSwitch::Keep) || self.tracer.is_some_and(|tracer| tracer.keeps_context)
+    }
+
+    #[cold]
     fn on_enter(&mut self) {
         if let ScopeSwitch::Set(scope) = &mut self.scope {
             let scope = scope.take();
@@ -231,19 +445,19 @@ impl Live {
             self.scope = ScopeSwitch::Restore(before, scope);
         }
         if let Some(tracer) = self.tracer.filter(|tracer| tracer.keeps_context) {
-            tracer.call(|provider| match &mut self.state {
-                Some(state) => provider.enter_span(state),
-                None => provider.enter_unsampled(&self.context),
+            tracer.call(|provider| match self.recording {
+                Recording::There => provider.enter_span(&mut self.state),
+                _ => provider.enter_unsampled(&self.context),
             });
         }
     }
 
-    #[inline]
+    #[cold]
     fn on_leave(&mut self) {
         if let Some(tracer) = self.tracer.filter(|tracer| tracer.keeps_context) {
-            tracer.call(|provider| match &mut self.state {
-                Some(state) => provider.exit_span(state),
-                None => provider.exit_unsampled(&self.context),
+            tracer.call(|provider| match self.recording {
+                Recording::There => provider.exit_span(&mut self.state),
+                _ => provider.exit_unsampled(&self.context),
             });
         }
         if let ScopeSwitch::Restore(before, scope) = &mut self.scope {
@@ -255,8 +469,15 @@ impl Live {
 }
 
 impl Drop for Live {
-    /// A live half that nobody took back, at the end of its thread.
+    /// A live half that nobody took back, at the end of its thread. One after the
+    /// other: there may be more of them than the stack is deep.
     fn drop(&mut self) {
-        self.end(None);
+        if self.is_recording() {
+            self.end(None);
+        }
+        let mut next = self.below.take();
+        while let Some(mut live) = next {
+            next = live.below.take();
+        }
     }
 }

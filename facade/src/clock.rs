@@ -1,32 +1,39 @@
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Instant, SystemTime};
+//! The time of spans: that of the wall clock, read in a few nanoseconds.
 
 use spandrel_plugin_api::Timestamp;
 
-/// How long an anchor holds. Wall clocks are slewed by less than a thousandth,
-/// so that a time is off by at most 10 ms while they are.
-const ANCHOR_NANOS: u64 = 10_000_000_000;
-
-static BASE: OnceLock<Instant> = OnceLock::new();
-/// Wall time at `BASE`, and when that was looked up.
-static OFFSET: AtomicU64 = AtomicU64::new(0);
-static ANCHORED_AT: AtomicU64 = AtomicU64::new(0);
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+mod ticks;
+mod wall;
 
 /// The time now: monotonic, so that durations are true, and anchored to the wall
-/// clock again every ten seconds.
+/// clock again and again.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+#[inline]
 pub(crate) fn now() -> Timestamp {
-    let elapsed = nanos(BASE.get_or_init(Instant::now).elapsed().as_nanos());
-    let anchored_at = ANCHORED_AT.load(Ordering::Relaxed);
-    if anchored_at == 0 || elapsed.wrapping_sub(anchored_at) > ANCHOR_NANOS {
-        let wall = Timestamp::from(SystemTime::now()).unix_nanos();
-        OFFSET.store(wall.saturating_sub(elapsed), Ordering::Relaxed);
-        // Never 0, which means that there is no anchor.
-        ANCHORED_AT.store(elapsed.max(1), Ordering::Relaxed);
-    }
-    Timestamp::from_unix_nanos(OFFSET.load(Ordering::Relaxed) + elapsed)
+    ticks::now().unwrap_or_else(wall::now)
 }
 
-fn nanos(nanos: u128) -> u64 {
-    u64::try_from(nanos).unwrap_or(u64::MAX)
+/// As above, where there is no time stamp counter that we know how to read.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(miri))))]
+pub(crate) use wall::now;
+
+/// The time of the wall clock, unless it is a little before what the time was
+/// expected to be: spans that follow each other shall not change places because two
+/// readings of a clock differ by some nanoseconds.
+fn not_before(expected: u64, wall: u64) -> u64 {
+    const LITTLE: u64 = 10_000;
+    if expected > wall && expected - wall < LITTLE { expected } else { wall }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_before;
+
+    #[test]
+    fn a_clock_that_was_set_back_is_believed() {
+        assert_eq!(not_before(1_000_000, 1_000_500), 1_000_500);
+        assert_eq!(not_before(1_000_000, 999_000), 1_000_000);
+        assert_eq!(not_before(1_000_000, 500_000), 500_000);
+    }
 }

@@ -1,9 +1,11 @@
 use std::fmt::Display;
 
-use crate::builder::start_named;
+use crate::builder::{start_any, start_named};
 use crate::chain::{self, Live};
+use crate::global;
 use crate::operations::PANICKED;
 use crate::span::SpanRef;
+use crate::tracer::Core;
 
 /// Calls `f` within a new span and ends it. If `f` panics, the status becomes an error.
 ///
@@ -35,7 +37,11 @@ use crate::span::SpanRef;
 /// ```
 #[inline]
 pub fn with_span<R>(name: &str, f: impl FnOnce(SpanRef<'_>) -> R) -> R {
-    run(start_named(name), f)
+    let key = match global::active() {
+        Some(tracer) => start_and_enter(tracer, name),
+        None => 0,
+    };
+    run_in(key, f)
 }
 
 /// As [`with_span`]; an `Err` becomes an error status and an `exception` event.
@@ -55,11 +61,29 @@ pub fn try_with_span<T, E: Display>(name: &str, f: impl FnOnce(SpanRef<'_>) -> R
     try_run(start_named(name), f)
 }
 
+/// Out of line: callers have but one call for it.
+#[inline(never)]
+pub(crate) fn start_and_enter(tracer: &'static Core, name: &str) -> u64 {
+    match chain::start_usual(tracer, name) {
+        Some(live) => chain::enter(live),
+        None => start_and_enter_any(tracer, name),
+    }
+}
+
+#[cold]
+fn start_and_enter_any(tracer: &'static Core, name: &str) -> u64 {
+    start_any(tracer, name).map_or(0, chain::enter)
+}
+
 #[inline]
 pub(crate) fn run<R>(live: Option<Box<Live>>, f: impl FnOnce(SpanRef<'_>) -> R) -> R {
-    let Some(key) = live.and_then(enter) else { return f(SpanRef::of(None)) };
+    run_in(live.map_or(0, chain::enter), f)
+}
+
+#[inline]
+fn run_in<R>(key: u64, f: impl FnOnce(SpanRef<'_>) -> R) -> R {
     let mut scope = Scope { key, completed: false };
-    let result = f(SpanRef::of(Some(key)));
+    let result = f(SpanRef::of(key));
     scope.completed = true;
     result
 }
@@ -77,13 +101,9 @@ pub(crate) fn try_run<T, E: Display>(
     })
 }
 
-/// While the thread is ending, a span cannot be entered; it ends at once then.
-fn enter(live: Box<Live>) -> Option<u64> {
-    chain::enter(live).map_err(|live| chain::end(live, None)).ok()
-}
-
 /// Leaves and ends the span, also by a panic.
 struct Scope {
+    /// 0 if nothing was entered.
     key: u64,
     completed: bool,
 }
@@ -91,11 +111,27 @@ struct Scope {
 impl Drop for Scope {
     #[inline]
     fn drop(&mut self) {
-        if let Some(mut live) = chain::leave_scope(self.key) {
-            if !self.completed {
-                live.set_status(PANICKED);
-            }
-            chain::end(live, None);
+        if self.key != 0 {
+            leave_and_end(self.key, self.completed);
         }
+    }
+}
+
+/// Out of line, as the start is.
+#[inline(never)]
+pub(crate) fn leave_and_end(key: u64, completed: bool) {
+    if completed && chain::end_usual(key) {
+        return;
+    }
+    leave_and_end_any(key, completed);
+}
+
+#[cold]
+fn leave_and_end_any(key: u64, completed: bool) {
+    if let Some(mut live) = chain::leave_scope(key) {
+        if !completed {
+            live.set_status(PANICKED);
+        }
+        chain::end(live, None);
     }
 }

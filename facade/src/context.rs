@@ -1,11 +1,9 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spandrel_plugin_api::{
-    Attribute, Carrier, CarrierMut, Extraction, OwnedAttribute, SpanContext, ToValue, suppression,
-};
+use spandrel_plugin_api::{Attribute, Carrier, CarrierMut, Extraction, OwnedAttribute, SpanContext, ToValue, Value};
 use spandrel_propagation::{Baggage, Extracted, Outgoing};
 
 use crate::chain::{self, ScopeSwitch};
@@ -130,12 +128,11 @@ impl Context {
         f()
     }
 
-    fn enter(&self) -> Option<u64> {
+    fn enter(&self) -> u64 {
         let mut live = chain::new_live();
         live.context = self.span.clone().unwrap_or_default();
         live.scope = ScopeSwitch::Set(self.scope.clone());
-        // While the thread is ending there is nothing to be entered.
-        chain::enter(live).ok()
+        chain::enter(live)
     }
 
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
@@ -157,13 +154,13 @@ impl Context {
 #[derive(Debug)]
 #[must_use = "the context is left at once if the guard is dropped"]
 pub struct ContextGuard {
-    key: Option<u64>,
+    key: u64,
     _not_send: PhantomData<*const ()>,
 }
 
 impl Drop for ContextGuard {
     fn drop(&mut self) {
-        if let Some(live) = self.key.and_then(chain::leave) {
+        if let Some(live) = chain::leave(self.key) {
             chain::end(live, None);
         }
     }
@@ -171,12 +168,12 @@ impl Drop for ContextGuard {
 
 /// Leaves a context with all that was entered in it and forgotten.
 struct ContextScope {
-    key: Option<u64>,
+    key: u64,
 }
 
 impl Drop for ContextScope {
     fn drop(&mut self) {
-        if let Some(live) = self.key.and_then(chain::leave_scope) {
+        if let Some(live) = chain::leave_scope(self.key) {
             chain::end(live, None);
         }
     }
@@ -274,10 +271,16 @@ pub(crate) fn current_scope() -> Option<Arc<Scope>> {
     SCOPE.try_with(|scope| scope.borrow().clone()).ok().flatten()
 }
 
+thread_local! {
+    /// Whether the current scope has ambient attributes.
+    static HAS_AMBIENT: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Makes `scope` current and says which one was.
 pub(crate) fn swap_scope(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
     let overrides = |scope: &Option<Arc<Scope>>| usize::from(scope.as_ref().is_some_and(|s| s.tracer.is_some()));
     OVERRIDES.fetch_add(overrides(&scope), Ordering::Relaxed);
+    HAS_AMBIENT.set(scope.as_ref().is_some_and(|scope| !scope.ambient.is_empty()));
     let before = SCOPE.try_with(|current| current.replace(scope)).ok().flatten();
     OVERRIDES.fetch_sub(overrides(&before), Ordering::Relaxed);
     before
@@ -289,14 +292,47 @@ pub(crate) fn override_tracer() -> Option<&'static Core> {
     if OVERRIDES.load(Ordering::Relaxed) == 0 {
         return None;
     }
+    own_tracer()
+}
+
+#[cold]
+fn own_tracer() -> Option<&'static Core> {
     SCOPE.try_with(|scope| scope.borrow().as_ref().and_then(|scope| scope.tracer)).ok().flatten()
 }
 
-/// Calls `f` with the ambient attributes of this thread; tracing is not
-/// suppressed meanwhile.
+/// Whether spans that start now get attributes of the context.
 #[inline]
-pub(crate) fn with_ambient<R>(f: impl FnOnce(&[OwnedAttribute]) -> R) -> R {
-    debug_assert!(!suppression::is_active());
-    let scope = current_scope();
-    f(scope.as_ref().map_or(&[], |scope| &scope.ambient))
+pub(crate) fn has_ambient() -> bool {
+    HAS_AMBIENT.get()
+}
+
+/// Calls `f` with a span's own attributes and those of this thread, which stand
+/// back where keys are equal. What `f` calls finds no scope.
+#[inline]
+pub(crate) fn with_ambient<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
+    if has_ambient() { with_both(own, f) } else { f(own) }
+}
+
+#[cold]
+fn with_both<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
+    let scope = TakenScope(SCOPE.try_with(RefCell::take).ok().flatten());
+    let ambient = scope.0.as_ref().map_or(&[][..], |scope| &scope.ambient);
+    let is_own = |attribute: &&OwnedAttribute| own.iter().any(|o| o.key == attribute.key);
+    let all = ambient.iter().filter(|a| !is_own(a)).map(OwnedAttribute::as_attribute).chain(own.iter().copied());
+    // Few enough for the stack, nearly always.
+    let mut few = [Attribute { key: "", value: Value::Bool(false) }; 24];
+    if ambient.len() + own.len() > few.len() {
+        return f(&all.collect::<Vec<_>>());
+    }
+    let len = few.iter_mut().zip(all).map(|(place, attribute)| *place = attribute).count();
+    f(&few[..len])
+}
+
+/// The scope while somebody works with it; put back at the end, also by a panic.
+struct TakenScope(Option<Arc<Scope>>);
+
+impl Drop for TakenScope {
+    fn drop(&mut self) {
+        let _ = SCOPE.try_with(|scope| scope.replace(self.0.take()));
+    }
 }

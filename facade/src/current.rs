@@ -14,7 +14,7 @@ pub fn current() -> Option<SpanContext> {
 /// Whether what is written to the current span goes anywhere.
 #[must_use]
 pub fn is_recording() -> bool {
-    chain::with_top(|live| live.state.is_some()) == Some(true)
+    chain::with_top(|live| live.is_recording()) == Some(true)
 }
 
 /// Sets an attribute of the current span.

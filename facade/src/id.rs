@@ -6,55 +6,74 @@ use std::time::SystemTime;
 use spandrel_plugin_api::{SpanId, TraceId};
 use spandrel_recorder::fork;
 
-/// A new trace id; all of its bytes are random.
-pub(crate) fn trace_id() -> TraceId {
+/// A new trace id, all of whose bytes are random, and the id of its first span.
+#[inline]
+pub(crate) fn root() -> (TraceId, SpanId) {
+    with_random(|random| (trace_id(random), span_id(random)))
+}
+
+/// A new span id.
+#[inline]
+pub(crate) fn child() -> SpanId {
+    with_random(span_id)
+}
+
+#[inline]
+fn trace_id(random: &mut Random) -> TraceId {
     loop {
-        let (high, low) = (random(), random());
-        let id = TraceId::from_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes());
-        if id.is_valid() {
-            return id;
+        let (high, low) = (random.next(), random.next());
+        if high | low != 0 {
+            return TraceId::from_bytes((u128::from(high) << 64 | u128::from(low)).to_be_bytes());
         }
     }
 }
 
-/// A new span id.
-pub(crate) fn span_id() -> SpanId {
+#[inline]
+fn span_id(random: &mut Random) -> SpanId {
     loop {
-        let id = SpanId::from_bytes(random().to_be_bytes());
-        if id.is_valid() {
-            return id;
+        let id = random.next();
+        if id != 0 {
+            return SpanId::from_bytes(id.to_be_bytes());
         }
     }
 }
 
 /// Ids are not secrets: a quick generator for each thread, seeded from the
 /// operating system once, and again in a forked child.
-fn random() -> u64 {
-    let next = |rng: &Cell<Rng>| {
-        let mut state = rng.get();
-        if state.generation != fork::generation() {
-            state = Rng::seeded();
+#[inline]
+fn with_random<R>(make: impl FnOnce(&mut Random) -> R) -> R {
+    RANDOM.with(|cell| {
+        let mut random = cell.get();
+        if random.generation != fork::generation() {
+            random = Random::seeded();
         }
-        let value = state.next();
-        rng.set(state);
-        value
-    };
-    RNG.try_with(next).unwrap_or_else(|_| Rng::seeded().next())
+        let made = make(&mut random);
+        cell.set(random);
+        made
+    })
 }
 
 thread_local! {
-    static RNG: Cell<Rng> = const { Cell::new(Rng { words: [0; 4], generation: u64::MAX }) };
+    static RANDOM: Cell<Random> = const { Cell::new(Random { state: 0, generation: u64::MAX }) };
 }
 
-/// xoshiro256++ (Blackman and Vigna, 2019): so long a period that the sequences
-/// of two threads do not meet.
+/// A multiplicative congruential generator with a state of 128 bits, of which the
+/// upper half is the number: its period of 2^126 is so long that the sequences of
+/// two threads do not meet.
+///
+/// Source of the multiplier: Steele and Vigna, "Computationally easy, spectrally
+/// good multipliers for congruential pseudorandom number generators", 2021.
 #[derive(Clone, Copy)]
-struct Rng {
-    words: [u64; 4],
+struct Random {
+    /// Odd.
+    state: u128,
     generation: u64,
 }
 
-impl Rng {
+const MULTIPLIER: u128 = 0xda94_2042_e4dd_58b5;
+
+impl Random {
+    #[cold]
     fn seeded() -> Self {
         static SEEDS: AtomicU64 = AtomicU64::new(0);
         // The keys of `RandomState` come from the operating system, but a forked
@@ -63,36 +82,51 @@ impl Rng {
         let seed = SEEDS.fetch_add(1, Ordering::Relaxed);
         let now = SystemTime::now();
         let word = |i: u64| keys.hash_one((i, seed, std::process::id(), now, fork::generation()));
-        Self { words: [word(0), word(1), word(2), word(3)], generation: fork::generation() }
+        let state = u128::from(word(0)) << 64 | u128::from(word(1)) | 1;
+        Self { state, generation: fork::generation() }
     }
 
+    #[inline]
     fn next(&mut self) -> u64 {
-        let [a, b, c, d] = self.words;
-        let result = a.wrapping_add(d).rotate_left(23).wrapping_add(a);
-        let (c2, d2) = (c ^ a, d ^ b);
-        self.words = [a ^ d2, b ^ c2, c2 ^ (b << 17), d2.rotate_left(45)];
-        result
+        self.state = self.state.wrapping_mul(MULTIPLIER);
+        (self.state >> 64) as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Rng, span_id, trace_id};
+    use super::{Random, child, root};
     use std::collections::HashSet;
 
     #[test]
-    fn the_generator_is_xoshiro256_plus_plus() {
-        // First outputs of the reference implementation for the state 1, 2, 3, 4.
-        let mut rng = Rng { words: [1, 2, 3, 4], generation: 0 };
-        let first: Vec<u64> = (0..4).map(|_| rng.next()).collect();
-        assert_eq!(first, [41943041, 58720359, 3588806011781223, 3591011842654386]);
+    fn the_generator_is_the_one_of_the_paper() {
+        // The upper halves of the powers of the multiplier modulo 2^128.
+        let mut random = Random { state: 1, generation: 0 };
+        let first: Vec<u64> = (0..4).map(|_| random.next()).collect();
+        assert_eq!(first, [0, 13447920729462039988, 15814042893181868240, 6573358403997055337]);
+    }
+
+    #[test]
+    fn each_bit_of_an_id_is_set_in_half_of_them() {
+        let mut counts = [0_u32; 192];
+        for _ in 0..4_000 {
+            let (trace, span) = root();
+            let bytes = trace.to_bytes().into_iter().chain(span.to_bytes());
+            for (i, byte) in bytes.enumerate() {
+                for bit in 0..8 {
+                    counts[i * 8 + bit] += u32::from(byte >> bit & 1);
+                }
+            }
+        }
+        // Six standard deviations of a fair coin.
+        assert!(counts.iter().all(|count| (1_810..2_190).contains(count)), "{counts:?}");
     }
 
     #[test]
     fn ids_of_threads_differ() {
-        let ids = || (0..1000).map(|_| (trace_id(), span_id())).collect::<Vec<_>>();
+        let ids = || (0..1000).flat_map(|_| [root().1, child()]).collect::<Vec<_>>();
         let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(ids)).collect();
         let all: HashSet<_> = threads.into_iter().flat_map(|t| t.join().unwrap()).collect();
-        assert_eq!(all.len(), 8000);
+        assert_eq!(all.len(), 16_000);
     }
 }

@@ -44,11 +44,14 @@ mod registry;
 mod report;
 mod setup;
 
+pub mod bridge;
 pub mod provider;
 #[cfg(feature = "tokio")]
 mod spawn;
 #[cfg(feature = "memory")]
 pub mod testing;
+#[cfg(feature = "macros")]
+mod traced;
 
 pub use builder::{Parent, SpanBuilder, span};
 pub use closures::{try_with_span, with_span};
@@ -72,6 +75,8 @@ pub use spawn::{spawn, spawn_blocking};
 pub use tracer::Tracer;
 
 pub use provider::{Provider, ProviderFactory, SpanExporter, TracingProvider};
+#[cfg(feature = "macros")]
+pub use spandrel_macros::traced;
 pub use spandrel_plugin_api::diagnostics;
 pub use spandrel_plugin_api::{
     Attribute, BranchStats, Carrier, CarrierMut, Dropped, Error, ErrorKind, EventData, InstrumentationScope, LinkData,
@@ -83,5 +88,9 @@ pub use spandrel_recorder::{BatchConfig, OverflowPolicy, SpanLimits};
 
 #[doc(hidden)]
 pub mod __private {
-    pub use spandrel_plugin_api::{Attribute, ToValue};
+    #[cfg(feature = "macros")]
+    pub use crate::traced::{
+        Call, MAX_BYTES, Outcome, RETURN, call, capture, expected, in_span, in_span_mut, record, start, start_as,
+    };
+    pub use spandrel_plugin_api::{Attribute, SpanKind, ToValue};
 }

@@ -1,9 +1,11 @@
-use spandrel_plugin_api::{Attribute, Event, Link, SpanContext, Status, Timestamp};
+use spandrel_plugin_api::{Attribute, Event, Link, SpanContext, SpanState, Status, Timestamp, TracingProvider};
+use spandrel_recorder::{Recorder, RunningSpan};
 
 use crate::attributes;
 use crate::attrs;
-use crate::chain::Live;
+use crate::chain::{Live, Recording};
 use crate::clock;
+use crate::tracer::Core;
 
 pub(crate) const PANICKED: Status<'static> = Status::Error("panicked");
 
@@ -12,12 +14,15 @@ pub(crate) const PANICKED: Status<'static> = Status::Error("panicked");
 macro_rules! span_operations {
     ($self:ident: $($receiver:tt)+) => {
         /// Sets an attribute; a key that is there already gets the new value.
+        #[inline]
         pub fn set_attribute($($receiver)+, key: &str, value: impl $crate::ToValue) {
-            let attribute = $crate::Attribute { key, value: value.to_value() };
-            $self.write(|live| live.set_attributes(&[attribute]));
+            if $self.may_write() {
+                $self.put_attributes(&[$crate::Attribute { key, value: value.to_value() }]);
+            }
         }
 
         /// Sets an attribute whose value is computed only if the span is recorded.
+        #[inline]
         pub fn set_attribute_lazy<V: $crate::ToValue>($($receiver)+, key: &str, value: impl FnOnce() -> V) {
             if $self.is_recording() {
                 $self.set_attribute(key, value());
@@ -25,7 +30,16 @@ macro_rules! span_operations {
         }
 
         /// Sets several attributes; see [`attrs!`](crate::attrs).
+        #[inline]
         pub fn set_attributes($($receiver)+, attributes: &[$crate::Attribute<'_>]) {
+            if $self.may_write() {
+                $self.put_attributes(attributes);
+            }
+        }
+
+        // Out of line: callers have but a check and a call for it.
+        #[inline(never)]
+        fn put_attributes($($receiver)+, attributes: &[$crate::Attribute<'_>]) {
             $self.write(|live| live.set_attributes(attributes));
         }
 
@@ -40,7 +54,15 @@ macro_rules! span_operations {
         }
 
         /// Adds something that happened now; see [`attrs!`](crate::attrs).
+        #[inline]
         pub fn add_event($($receiver)+, name: &str, attributes: &[$crate::Attribute<'_>]) {
+            if $self.may_write() {
+                $self.put_event(name, attributes);
+            }
+        }
+
+        #[inline(never)]
+        fn put_event($($receiver)+, name: &str, attributes: &[$crate::Attribute<'_>]) {
             $self.write(|live| live.add_event(name, None, attributes));
         }
 
@@ -68,45 +90,89 @@ pub(crate) use span_operations;
 
 impl Live {
     pub(crate) fn set_attributes(&mut self, attributes: &[Attribute<'_>]) {
-        if let (Some(state), Some(tracer)) = (&mut self.state, self.tracer) {
-            tracer.redaction.attributes(attributes, |clean| {
-                tracer.call(|provider| provider.add_span_attributes(state, clean));
+        let Some(tracer) = self.tracer else { return };
+        match (self.recording, tracer.recorder()) {
+            (Recording::Here, Some(recorder)) => {
+                for attribute in attributes {
+                    if tracer.redaction.keeps_attribute(attribute) {
+                        recorder.add_attribute(&mut self.span, attribute);
+                    } else {
+                        self.set_clean_attributes(tracer, std::slice::from_ref(attribute));
+                    }
+                }
+            }
+            _ => self.set_clean_attributes(tracer, attributes),
+        }
+    }
+
+    #[cold]
+    fn set_clean_attributes(&mut self, tracer: &Core, attributes: &[Attribute<'_>]) {
+        if self.is_recording() {
+            tracer.redaction.attributes(attributes, |attributes| {
+                self.tell(
+                    |recorder, span| recorder.add_attributes(span, attributes),
+                    |provider, state| provider.add_span_attributes(state, attributes),
+                );
             });
         }
     }
 
     pub(crate) fn set_status(&mut self, status: Status<'_>) {
-        if let (Some(state), Some(tracer)) = (&mut self.state, self.tracer) {
+        if let Some(tracer) = self.recorded_by() {
             let text = match status {
                 Status::Error(text) => tracer.redaction.text(text),
                 _ => "".into(),
             };
             let status = if matches!(status, Status::Error(_)) { Status::Error(&text) } else { status };
-            tracer.call(|provider| provider.set_span_status(state, status));
+            self.tell(
+                |recorder, span| recorder.set_status(span, status),
+                |provider, state| provider.set_span_status(state, status),
+            );
         }
     }
 
     pub(crate) fn set_name(&mut self, name: &str) {
-        if let (Some(state), Some(tracer)) = (&mut self.state, self.tracer) {
+        if let Some(tracer) = self.recorded_by() {
             let name = tracer.redaction.text(name);
-            tracer.call(|provider| provider.set_span_name(state, &name));
+            self.tell(
+                |recorder, span| recorder.set_name(span, &name),
+                |provider, state| provider.set_span_name(state, &name),
+            );
         }
     }
 
     pub(crate) fn add_event(&mut self, name: &str, time: Option<Timestamp>, attributes: &[Attribute<'_>]) {
-        if let (Some(state), Some(tracer)) = (&mut self.state, self.tracer) {
-            let name = tracer.redaction.text(name);
-            let time = time.unwrap_or_else(clock::now);
-            tracer.redaction.attributes(attributes, |attributes| {
-                tracer.call(|provider| provider.add_span_event(state, &Event { name: &name, time, attributes }));
-            });
+        let Some(tracer) = self.recorded_by() else { return };
+        let time = time.unwrap_or_else(clock::now);
+        match tracer.recorder() {
+            // What nearly all events are.
+            Some(recorder) if attributes.is_empty() && tracer.redaction.keeps(name) => {
+                recorder.add_event(&mut self.span, &Event { name, time, attributes });
+            }
+            _ => self.add_clean_event(tracer, name, time, attributes),
         }
     }
 
+    #[inline(never)]
+    fn add_clean_event(&mut self, tracer: &Core, name: &str, time: Timestamp, attributes: &[Attribute<'_>]) {
+        let name = tracer.redaction.text(name);
+        tracer.redaction.attributes(attributes, |attributes| {
+            let event = Event { name: &name, time, attributes };
+            self.tell(
+                |recorder, span| recorder.add_event(span, &event),
+                |provider, state| provider.add_span_event(state, &event),
+            );
+        });
+    }
+
     pub(crate) fn add_link(&mut self, context: &SpanContext, attributes: &[Attribute<'_>]) {
-        if let (Some(state), Some(tracer)) = (&mut self.state, self.tracer) {
+        if let Some(tracer) = self.recorded_by() {
             tracer.redaction.attributes(attributes, |attributes| {
-                tracer.call(|provider| provider.add_span_link(state, &Link { context, attributes }));
+                let link = Link { context, attributes };
+                self.tell(
+                    |recorder, span| recorder.add_link(span, &link),
+                    |provider, state| provider.add_span_link(state, &link),
+                );
             });
         }
     }
@@ -117,5 +183,27 @@ impl Live {
         let is_nameless = matches!(kind, "str" | "&str" | "alloc::string::String") || kind.contains("dyn ");
         self.add_event(attributes::EXCEPTION, None, if is_nameless { &details[..1] } else { &details });
         self.set_status(Status::Error(text));
+    }
+
+    #[inline]
+    fn recorded_by(&self) -> Option<&'static Core> {
+        self.tracer.filter(|_| self.is_recording())
+    }
+
+    /// Passes a call on to where the span is recorded.
+    #[inline]
+    fn tell(
+        &mut self,
+        here: impl FnOnce(&Recorder, &mut RunningSpan),
+        there: impl FnOnce(&dyn TracingProvider, &mut SpanState),
+    ) {
+        let Some(tracer) = self.tracer else { return };
+        match (self.recording, tracer.recorder()) {
+            (Recording::Here, Some(recorder)) => here(recorder, &mut self.span),
+            (Recording::There, _) => {
+                tracer.call(|provider| there(provider, &mut self.state));
+            }
+            _ => {}
+        }
     }
 }

@@ -1,6 +1,5 @@
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use spandrel_plugin_api::{Attribute, Value};
@@ -73,10 +72,16 @@ impl Redaction {
     }
 
     /// Calls `f` with the attributes, secrets replaced.
+    #[inline]
     pub(crate) fn attributes<R>(&self, attributes: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
-        if self.is_off() || !attributes.iter().any(|a| self.touches(a)) {
+        if attributes.iter().all(|a| self.keeps_attribute(a)) {
             return f(attributes);
         }
+        self.clean(attributes, f)
+    }
+
+    #[cold]
+    fn clean<R>(&self, attributes: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
         let keys: Vec<Cow<'_, str>> = attributes.iter().map(|a| self.text(a.key)).collect();
         let values: Vec<Clean<'_>> = attributes.iter().map(|a| self.value(a)).collect();
         let arrays: Vec<Vec<&str>> = values.iter().map(Clean::texts).collect();
@@ -92,10 +97,19 @@ impl Redaction {
     }
 
     /// The text without the secrets that it names.
+    #[inline]
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if self.is_off() || !text.bytes().any(|b| matches!(b, b'=' | b':')) {
-            return Cow::Borrowed(text);
-        }
+        if self.keeps(text) { Cow::Borrowed(text) } else { self.clean_text(text) }
+    }
+
+    /// Whether a text stays as it is; may say no where it does.
+    #[inline]
+    pub(crate) fn keeps(&self, text: &str) -> bool {
+        self.is_off() || !may_name_secrets(text.as_bytes())
+    }
+
+    #[cold]
+    fn clean_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match self.secrets_in(text).as_slice() {
             [] => Cow::Borrowed(text),
             secrets => {
@@ -113,26 +127,36 @@ impl Redaction {
     }
 
     /// Whether the value of this key is a secret.
-    pub(crate) fn is_sensitive(&self, key: &str) -> bool {
-        if self.is_off() || key.is_empty() {
-            return false;
-        }
-        // The verdict depends on the text of the key alone, and services have few
-        // keys: a small cache for each thread, checked against the text.
-        let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(key);
-        let slot = usize::try_from(hash).unwrap_or(0) % CACHE_SLOTS;
-        let cached = CACHE.try_with(|cache| {
-            let mut cache = cache.try_borrow_mut().ok()?;
-            if cache.is_empty() {
-                cache.resize_with(CACHE_SLOTS, Verdict::default);
+    fn is_sensitive(&self, key: &str) -> bool {
+        !key.is_empty() && self.judge(key)
+    }
+
+    /// Whether an attribute with this key needs no more than a look at its value.
+    #[inline(always)]
+    fn is_plain(&self, key: &str) -> bool {
+        let slot = Verdict::slot_of(key);
+        VERDICTS.with(|verdicts| verdicts[slot].of(self.id, key)).unwrap_or_else(|| self.find_or_judge(key, slot))
+    }
+
+    /// What lies behind the slot of a key may be its verdict, too; what is not used is
+    /// the place for a new one.
+    #[inline(never)]
+    fn find_or_judge(&self, key: &str, slot: usize) -> bool {
+        VERDICTS.with(|verdicts| {
+            let mut place = slot;
+            for at in (slot..slot + 8).map(|at| at % verdicts.len()) {
+                if let Some(is_plain) = verdicts[at].of(self.id, key) {
+                    return is_plain;
+                }
+                if verdicts[at].redaction.get() != self.id {
+                    place = at;
+                    break;
+                }
             }
-            let verdict = &mut cache[slot];
-            if verdict.redaction != self.id || *verdict.key != *key {
-                *verdict = Verdict { redaction: self.id, key: key.into(), is_sensitive: self.judge(key) };
-            }
-            Some(verdict.is_sensitive)
-        });
-        cached.ok().flatten().unwrap_or_else(|| self.judge(key))
+            let is_plain = !self.is_sensitive(key) && matches!(self.text(key), Cow::Borrowed(_));
+            verdicts[place].set(self.id, key, is_plain);
+            is_plain
+        })
     }
 
     fn judge(&self, key: &str) -> bool {
@@ -146,15 +170,21 @@ impl Redaction {
         })
     }
 
-    fn touches(&self, attribute: &Attribute<'_>) -> bool {
-        let changed = |text: &str| matches!(self.text(text), Cow::Owned(_));
-        self.is_sensitive(attribute.key)
-            || changed(attribute.key)
-            || match attribute.value {
-                Value::Str(text) => changed(text),
-                Value::StrArray(texts) => texts.iter().any(changed),
-                _ => false,
-            }
+    /// Whether an attribute stays as it is.
+    #[inline(always)]
+    pub(crate) fn keeps_attribute(&self, attribute: &Attribute<'_>) -> bool {
+        self.is_off()
+            || self.is_plain(attribute.key)
+                && match attribute.value {
+                    Value::Str(text) => !may_name_secrets(text.as_bytes()) || self.keeps_text(text),
+                    Value::StrArray(texts) => texts.iter().all(|text| self.keeps_text(text)),
+                    _ => true,
+                }
+    }
+
+    #[cold]
+    fn keeps_text(&self, text: &str) -> bool {
+        matches!(self.text(text), Cow::Borrowed(_))
     }
 
     fn value<'a>(&self, attribute: &Attribute<'a>) -> Clean<'a> {
@@ -211,17 +241,124 @@ impl Clean<'_> {
     }
 }
 
-const CACHE_SLOTS: usize = 128;
-
-#[derive(Default)]
-struct Verdict {
-    redaction: u32,
-    key: Box<str>,
-    is_sensitive: bool,
+thread_local! {
+    /// Services have few keys, nearly all of them static, and the verdict depends on
+    /// the text of the key alone.
+    static VERDICTS: [Verdict; 128] = const { [const { Verdict::none() }; 128] };
 }
 
-thread_local! {
-    static CACHE: RefCell<Vec<Verdict>> = const { RefCell::new(Vec::new()) };
+/// What was found of a key, with the key: its place tells where to look, and its
+/// text whether it is the one.
+struct Verdict {
+    redaction: Cell<u32>,
+    is_plain: Cell<bool>,
+    len: Cell<u8>,
+    words: [Cell<u64>; 6],
+}
+
+impl Verdict {
+    const fn none() -> Self {
+        Self {
+            redaction: Cell::new(0),
+            is_plain: Cell::new(false),
+            len: Cell::new(0),
+            words: [const { Cell::new(0) }; 6],
+        }
+    }
+
+    #[inline]
+    fn slot_of(key: &str) -> usize {
+        let place = key.as_ptr().addr() as u64 ^ (key.len() as u64) << 32;
+        (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize
+    }
+
+    fn set(&self, redaction: u32, key: &str, is_plain: bool) {
+        // A longer key is judged each time.
+        let (Ok(len), true) = (u8::try_from(key.len()), key.len() <= 48) else { return };
+        self.redaction.set(redaction);
+        self.is_plain.set(is_plain);
+        self.len.set(len);
+        for (i, word) in self.words.iter().enumerate() {
+            word.set(word_of(key.as_bytes(), i));
+        }
+    }
+
+    #[inline(always)]
+    fn of(&self, redaction: u32, key: &str) -> Option<bool> {
+        let key = key.as_bytes();
+        if self.redaction.get() != redaction || usize::from(self.len.get()) != key.len() {
+            return None;
+        }
+        let differ = |i: usize| self.words[i].get() ^ word_of(key, i);
+        let differ = match key.len() {
+            0..8 => differ(0),
+            8..=16 => differ(0) | differ(1),
+            17..=32 => differ(0) | differ(1) | differ(2) | differ(3),
+            _ => differ(0) | differ(1) | differ(2) | differ(3) | differ(4) | differ(5),
+        };
+        (differ == 0).then_some(self.is_plain.get())
+    }
+}
+
+/// Some eight bytes of a key: the first, the last, and those next to them in turn.
+/// Two are all of a key up to 16, four up to 32, six up to 48 bytes; one up to 7.
+#[inline(always)]
+fn word_of(key: &[u8], i: usize) -> u64 {
+    let at = if i % 2 == 0 { i / 2 * 8 } else { key.len().wrapping_sub((i / 2 + 1) * 8) };
+    if let Some(word) = key.get(at..).and_then(|rest| rest.first_chunk()) {
+        return u64::from_le_bytes(*word);
+    }
+    match (key.first_chunk(), key.last_chunk(), key) {
+        (Some(first), Some(last), _) => {
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+        }
+        (_, _, [first, .., last]) => u64::from_le_bytes([*first, key[key.len() / 2], *last, 0, 0, 0, 0, 0]),
+        (_, _, [only]) => u64::from(*only),
+        _ => 0,
+    }
+}
+
+/// Whether there may be a `=` or a `:` in a text, without which it names no secret:
+/// whether there is one of `:;<=>?`, which can be told for eight bytes at once.
+#[inline(always)]
+fn may_name_secrets(text: &[u8]) -> bool {
+    let word = |word: Option<&[u8; 8]>| word.map_or(0, |word| separators(u64::from_le_bytes(*word)));
+    // Words from either end, which may overlap.
+    let len = text.len();
+    match len {
+        0..4 => text.iter().any(|byte| matches!(byte, b':'..=b'?')),
+        4..8 => match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => {
+                separators(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))) != 0
+            }
+            _ => true,
+        },
+        8..=16 => word(text.first_chunk()) | word(text.last_chunk()) != 0,
+        17..=32 => {
+            let ends = word(text.first_chunk()) | word(text.last_chunk());
+            ends | word(text[8..].first_chunk()) | word(text[..len - 8].last_chunk()) != 0
+        }
+        _ => may_name_secrets_within(text),
+    }
+}
+
+#[inline(never)]
+fn may_name_secrets_within(text: &[u8]) -> bool {
+    let (words, rest) = text.as_chunks();
+    let found = words.iter().fold(0, |found, word| found | separators(u64::from_le_bytes(*word)));
+    found != 0 || rest.iter().any(|byte| matches!(byte, b':'..=b'?'))
+}
+
+/// Sets the high bit of each of eight bytes that is one of `:;<=>?`.
+#[inline]
+const fn separators(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xff;
+    const HIGH: u64 = ONES * 0x80;
+    // No sum of seven bits and one of these numbers reaches the next byte.
+    let low = word & !HIGH;
+    let from_colon = low + ONES * (0x80 - b':' as u64);
+    let after_question_mark = low + ONES * (0x80 - b'?' as u64 - 1);
+    from_colon & !after_question_mark & !word & HIGH
 }
 
 /// The parts of a key in lower case.
@@ -257,8 +394,8 @@ fn word_before(text: &str, end: usize) -> &str {
 /// Headers whose whole line is the secret.
 const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
 
-/// The value that begins behind `start`: quoted text, the line of a header, or up
-/// to a separator. The scheme of a credential (`Bearer x`) belongs to it.
+/// The value that begins behind `start`: quoted text, the line of a header, all that
+/// is in brackets, as in `Some("x")`, or up to a separator. The scheme of a credential (`Bearer x`) belongs to it.
 fn value_after(text: &str, start: usize, is_header: bool) -> std::ops::Range<usize> {
     let rest = &text[start..];
     let quoted = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\\');
@@ -271,6 +408,9 @@ fn value_after(text: &str, start: usize, is_header: bool) -> std::ops::Range<usi
     if is_header {
         return begin..begin + quoted.find(['\r', '\n']).unwrap_or(quoted.len());
     }
+    if let Some(len) = bracketed_len(quoted) {
+        return begin..begin + len;
+    }
     let ends = |c: char| c.is_whitespace() || matches!(c, '&' | ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '\\');
     let word = |from: &str| from.find(ends).unwrap_or(from.len());
     let mut len = word(quoted);
@@ -280,6 +420,32 @@ fn value_after(text: &str, start: usize, is_header: bool) -> std::ops::Range<usi
         len = quoted.len() - credential.len() + word(credential);
     }
     begin..begin + len
+}
+
+/// How long a text is that is in brackets, perhaps behind a name, as `Debug` writes
+/// values: `Some("x")`, `["x"]`, `Key { id: 1 }`. All the rest if they are not closed.
+fn bracketed_len(text: &str) -> Option<usize> {
+    let rest = text.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':'));
+    let rest = if rest.len() < text.len() && rest.starts_with(" {") { &rest[1..] } else { rest };
+    if !rest.starts_with(['(', '[', '{']) {
+        return None;
+    }
+    let (mut depth, mut quote, mut guarded) = (0_usize, None, false);
+    for (at, c) in rest.char_indices() {
+        match (quote, c) {
+            (Some(open), _) if c == open && !guarded => quote = None,
+            (Some(_), _) => {}
+            (None, '"') => quote = Some(c),
+            (None, '(' | '[' | '{') => depth += 1,
+            (None, ')' | ']' | '}') => depth -= 1,
+            (None, _) => {}
+        }
+        guarded = c == '\\' && !guarded;
+        if depth == 0 {
+            return Some(text.len() - rest.len() + at + 1);
+        }
+    }
+    Some(text.len())
 }
 
 /// How long a quoted text is. A backslash guards the quote behind it, except in
@@ -308,7 +474,7 @@ fn user_info(text: &str, start: usize) -> std::ops::Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{REDACTED, Redaction};
+    use super::{REDACTED, Redaction, VERDICTS, Verdict, may_name_secrets};
     use crate::attrs;
     use spandrel_plugin_api::Value;
 
@@ -331,11 +497,70 @@ mod tests {
         ];
         for key in sensitive {
             assert!(redaction.is_sensitive(key), "{key}");
-            assert!(redaction.is_sensitive(key), "{key}, from the cache");
+            assert!(!redaction.is_plain(key) && !redaction.is_plain(key), "{key}, from the cache");
         }
         for key in ["code.classname", "gen_ai.usage.input_tokens", "emails_sent", "telephones", "", "passwords_checked"]
         {
             assert!(!redaction.is_sensitive(key), "{key}");
+            assert!(redaction.is_plain(key) && redaction.is_plain(key), "{key}, from the cache");
+        }
+    }
+
+    #[test]
+    fn a_verdict_belongs_to_the_text_and_not_to_its_place() {
+        let redaction = Redaction::new([]);
+        let mut key = String::from("harmless");
+        for _ in 0..3 {
+            assert!(redaction.is_plain(&key));
+            key.replace_range(.., "password");
+            assert!(!redaction.is_plain(&key));
+            assert!(Redaction::off().is_plain(&key), "another one has other keys");
+            key.replace_range(.., "harmless");
+        }
+    }
+
+    #[test]
+    fn keys_of_all_lengths_are_told_apart() {
+        let redaction = Redaction::new([]);
+        let mut key = String::new();
+        for len in 0..60 {
+            assert!(redaction.is_plain(&key) && redaction.is_plain(&key));
+            for at in 0..len {
+                // At the same place, but for one letter.
+                let letter = key.as_bytes()[at] as char;
+                key.replace_range(at..=at, "Z");
+                let slot = Verdict::slot_of(&key);
+                let known = VERDICTS.with(|verdicts| verdicts[slot].of(redaction.id, &key));
+                assert_eq!(known, None, "{key}");
+                key.replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
+            }
+            key.push(char::from(b'a' + len as u8 % 26));
+        }
+    }
+
+    #[test]
+    fn more_keys_than_are_remembered_are_judged_all_the_same() {
+        let redaction = Redaction::new([]);
+        let keys: Vec<String> =
+            (0..1_000).map(|i| format!("{}.{i}", if i % 3 == 0 { "password" } else { "word" })).collect();
+        for _ in 0..2 {
+            for (i, key) in keys.iter().enumerate() {
+                assert_eq!(redaction.is_plain(key), i % 3 != 0, "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_text_with_a_separator_is_looked_at_wherever_that_is() {
+        for len in 0..40 {
+            let plain = "\u{e4}\u{bd}bc@9".repeat(7).chars().take(len).collect::<String>();
+            assert!(!may_name_secrets(plain.as_bytes()), "{plain}");
+            for separator in ["=", ":"] {
+                for at in (0..=plain.len()).filter(|at| plain.is_char_boundary(*at)) {
+                    let text = [&plain[..at], separator, &plain[at..]].concat();
+                    assert!(may_name_secrets(text.as_bytes()), "{text}");
+                }
+            }
         }
     }
 
@@ -359,6 +584,11 @@ mod tests {
             ),
             ("email=a@b.c, phone: 123", "email=[REDACTED], phone: [REDACTED]"),
             ("time 12:30, ratio a=b, http://x/", "time 12:30, ratio a=b, http://x/"),
+            (r#"L { password: Some("hun(\"ter2"), user: 1 }"#, "L { password: [REDACTED], user: 1 }"),
+            (r#"password: ["a", ["b)"]], n: 1"#, "password: [REDACTED], n: 1"),
+            ("secret: Key { id: 7, raw: (1, 2) } end", "secret: [REDACTED] end"),
+            ("password=std::Some(x", "password=[REDACTED]"),
+            ("password=[REDACTED] a", "password=[REDACTED] a"),
             ("password=", "password="),
             ("héllo: wörld=ü password=ü", "héllo: wörld=ü password=[REDACTED]"),
         ] {

@@ -45,6 +45,14 @@ pub struct SamplingInput<'a> {
     pub links: &'a [Link<'a>],
 }
 
+/// A sampler that looks at no texts, so that it can be asked before they are looked at.
+#[derive(Clone, Copy)]
+pub(crate) struct IdSampler {
+    follows_parent: bool,
+    /// The upper 63 of the right-most 64 bits of a trace id are less, if it is sampled.
+    below: u64,
+}
+
 /// A condition on a span and the sampler for the spans that fulfil it.
 #[derive(Debug, Clone)]
 pub struct SamplerRule {
@@ -121,6 +129,18 @@ impl Sampler {
         Self(Kind::Custom(Arc::new(decide)))
     }
 
+    /// The same decision from the ids alone, where they are all that it takes.
+    pub(crate) fn by_ids(&self) -> Option<IdSampler> {
+        let follows_parent = false;
+        Some(match &self.0 {
+            Kind::AlwaysOn => IdSampler { follows_parent, below: u64::MAX },
+            Kind::AlwaysOff => IdSampler { follows_parent, below: 0 },
+            Kind::Ratio(below) => IdSampler { follows_parent, below: *below },
+            Kind::ParentBased(root) => IdSampler { follows_parent: true, ..root.by_ids()? },
+            Kind::RateLimited(_) | Kind::Rules(..) | Kind::Custom(_) => return None,
+        })
+    }
+
     /// Whether the span shall be recorded.
     #[must_use]
     pub fn should_sample(&self, input: &SamplingInput<'_>) -> bool {
@@ -142,6 +162,16 @@ impl Sampler {
                 let _suppressed = suppression::enter();
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| decide(input))).unwrap_or(false)
             }
+        }
+    }
+}
+
+impl IdSampler {
+    #[inline]
+    pub(crate) fn should_sample(self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
+        match parent {
+            Some(parent) if self.follows_parent => parent.is_sampled(),
+            _ => low_bits(trace_id) >> 1 < self.below,
         }
     }
 }
@@ -243,6 +273,7 @@ impl Bucket {
     }
 }
 
+#[inline]
 fn low_bits(id: TraceId) -> u64 {
     u128::from_be_bytes(id.to_bytes()) as u64
 }
@@ -287,9 +318,9 @@ mod tests {
     #[test]
     fn ratio_takes_its_share_by_the_trace_id() {
         let sampler = Sampler::ratio(0.25).unwrap();
-        let taken = (0..20_000).filter(|_| sampler.should_sample(&input(id::trace_id()))).count();
+        let taken = (0..20_000).filter(|_| sampler.should_sample(&input(id::root().0))).count();
         assert!((4_500..5_500).contains(&taken), "{taken}");
-        let id = id::trace_id();
+        let id = id::root().0;
         assert_eq!(sampler.should_sample(&input(id)), sampler.should_sample(&input(id)));
         assert!(Sampler::ratio(1.0).unwrap().should_sample(&input(TraceId::from_bytes([0xff; 16]))));
         assert!(!Sampler::ratio(0.0).unwrap().should_sample(&input(TraceId::from_bytes([1; 16]))));
@@ -302,19 +333,38 @@ mod tests {
     fn the_parent_decides_where_there_is_one() {
         let sampler = Sampler::parent_based(Sampler::always_off());
         for flags in [TraceFlags::SAMPLED, TraceFlags::default()] {
-            let parent = SpanContext::new(id::trace_id(), SpanId::from_bytes([1; 8]), flags);
+            let parent = SpanContext::new(id::root().0, SpanId::from_bytes([1; 8]), flags);
             let input = SamplingInput { parent: Some(&parent), ..input(parent.trace_id()) };
             assert_eq!(sampler.should_sample(&input), flags.is_sampled());
         }
-        assert!(!sampler.should_sample(&input(id::trace_id())));
+        assert!(!sampler.should_sample(&input(id::root().0)));
+    }
+
+    #[test]
+    fn ids_alone_make_the_same_decision() {
+        let all = [Sampler::always_on(), Sampler::always_off(), Sampler::ratio(0.5).unwrap()];
+        for sampler in all.clone().into_iter().chain(all.map(Sampler::parent_based)) {
+            let by_ids = sampler.by_ids().unwrap();
+            for flags in [None, Some(TraceFlags::SAMPLED), Some(TraceFlags::default())] {
+                let trace_id = id::root().0;
+                let parent = flags.map(|flags| SpanContext::new(trace_id, id::child(), flags));
+                let input = SamplingInput { parent: parent.as_ref(), ..input(trace_id) };
+                assert_eq!(
+                    by_ids.should_sample(parent.as_ref(), trace_id),
+                    sampler.should_sample(&input),
+                    "{sampler:?}"
+                );
+            }
+        }
+        assert!(Sampler::parent_based(Sampler::custom(|_| true)).by_ids().is_none());
     }
 
     #[test]
     fn a_rate_lets_one_second_through_at_once() {
         let sampler = Sampler::rate_limited(5.0).unwrap();
-        let taken = (0..100).filter(|_| sampler.should_sample(&input(id::trace_id()))).count();
+        let taken = (0..100).filter(|_| sampler.should_sample(&input(id::root().0))).count();
         assert!((5..20).contains(&taken), "{taken}");
-        assert!(!Sampler::rate_limited(0.0).unwrap().should_sample(&input(id::trace_id())));
+        assert!(!Sampler::rate_limited(0.0).unwrap().should_sample(&input(id::root().0)));
         assert!(Sampler::rate_limited(f64::INFINITY).is_err());
     }
 
@@ -329,7 +379,7 @@ mod tests {
         let sampler = Sampler::rules(rules, Sampler::always_on());
         let with = |name, kind, tier: &str| {
             let attributes = attrs! { "user.tier" => tier };
-            sampler.should_sample(&SamplingInput { name, kind, attributes: &attributes, ..input(id::trace_id()) })
+            sampler.should_sample(&SamplingInput { name, kind, attributes: &attributes, ..input(id::root().0) })
         };
         assert!(!with("GET /healthz", SpanKind::Server, "gold"));
         assert!(with("GET /x", SpanKind::Client, "gold"));
@@ -340,7 +390,7 @@ mod tests {
     #[test]
     fn a_custom_sampler_may_panic() {
         let sampler = Sampler::custom(|span| if span.name == "op" { panic!("by the user") } else { true });
-        assert!(!sampler.should_sample(&input(id::trace_id())));
+        assert!(!sampler.should_sample(&input(id::root().0)));
     }
 
     #[test]

@@ -8,17 +8,17 @@ use spandrel_plugin_api::{
 use spandrel_recorder::{BatchConfig, Recorder, RecorderConfig, SpanLimits};
 
 use crate::accompanied::Accompanied;
+use crate::builder::SCOPE;
 #[cfg(feature = "config")]
 use crate::config::{self, Source};
 use crate::fanout::Fanout;
 #[cfg(feature = "dylib")]
 use crate::loader::LoaderSettings;
-use crate::open_spans::OpenSpans;
 use crate::redaction::Redaction;
 use crate::registry::Registry;
 use crate::report::{Report, ShutdownError};
 use crate::sampler::Sampler;
-use crate::tracer::{Core, Tracer};
+use crate::tracer::{Backend, Core, Tracer};
 use crate::{exit, global, runtime};
 
 /// Installs what `spandrel.toml` and the environment say.
@@ -118,7 +118,7 @@ impl Default for Settings {
             enabled: true,
             resource: Resource::new(),
             sampler: Sampler::default(),
-            propagators: spandrel_propagation::NAMES.iter().map(|name| (*name).to_owned()).collect(),
+            propagators: spandrel_propagation::DEFAULT_NAMES.iter().map(|name| (*name).to_owned()).collect(),
             recorder: RecorderConfig::default(),
             redaction: true,
             redacted_keys: Vec::new(),
@@ -451,21 +451,28 @@ fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<T
             _ => return Err(Error::new(ErrorKind::Unsupported, "a kind of provider that this version does not know")),
         }
     }
-    if !exporters.is_empty() {
-        live.push(Box::new(Recorder::new(settings.recorder.clone(), &settings.resource, exporters)));
-    }
-    let mut provider = match live.len() {
-        1 => live.swap_remove(0),
-        _ => Box::new(Fanout::new(live)),
+    let record = |exporters| {
+        let mut config = settings.recorder.clone();
+        config.scope = SCOPE;
+        Accompanied::new(Recorder::new(config, &settings.resource, exporters), companions)
     };
-    if !companions.is_empty() {
-        provider = Box::new(Accompanied::new(provider, companions));
-    }
+    let backend = match live.len() {
+        0 => Backend::Recorder(record(exporters)),
+        1 if exporters.is_empty() => Backend::Provider(live.swap_remove(0)),
+        _ => {
+            if !exporters.is_empty() {
+                live.push(Box::new(record(exporters)));
+            }
+            Backend::Provider(Box::new(Fanout::new(live)))
+        }
+    };
 
-    let mut core = Core::new(name, provider);
-    core.sampler = settings.sampler.clone();
+    let mut core = Core::new(name, backend);
+    core.set_sampler(settings.sampler.clone());
     core.redaction = settings.redactor();
-    core.open_spans = settings.debug_open_spans.then(OpenSpans::new);
+    if settings.debug_open_spans {
+        core.list_open_spans();
+    }
     for name in &settings.propagators {
         let propagator = spandrel_propagation::by_name(name);
         core.propagators.push(propagator.ok_or_else(|| unknown_propagator(name))?);

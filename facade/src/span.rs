@@ -33,7 +33,8 @@ pub struct Span {
 /// the span up, and does nothing if the span has ended.
 #[derive(Clone, Copy)]
 pub struct SpanRef<'a> {
-    key: Option<u64>,
+    /// As in [`chain`]; 0 for none.
+    key: u64,
     // Neither `Send` nor `Sync`: the key means something on this thread only.
     _scope: PhantomData<(&'a (), *const ())>,
 }
@@ -79,7 +80,7 @@ impl Span {
     /// Whether what is written to it goes anywhere.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.read(|live| live.state.is_some()) == Some(true)
+        self.read(|live| live.is_recording()) == Some(true)
     }
 
     /// Makes it the current span of this thread until the guard is dropped.
@@ -94,7 +95,7 @@ impl Span {
     pub fn within<R>(&mut self, f: impl FnOnce(SpanRef<'_>) -> R) -> R {
         let key = self.move_in();
         let mut scope = Within { span: self, completed: false };
-        let result = f(SpanRef::of(key));
+        let result = f(SpanRef::of(key.unwrap_or(0)));
         scope.completed = true;
         result
     }
@@ -108,6 +109,11 @@ impl Span {
     }
 
     span_operations!(self: &mut self);
+
+    #[inline]
+    const fn may_write(&self) -> bool {
+        self.live.is_some() || self.entered.is_some()
+    }
 
     fn write<R>(&mut self, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
         match (&mut self.live, self.entered) {
@@ -126,12 +132,10 @@ impl Span {
     }
 
     /// Moves the live half into this thread's chain.
+    #[inline]
     pub(crate) fn move_in(&mut self) -> Option<u64> {
         let live = self.live.take()?;
-        match chain::enter(live) {
-            Ok(key) => self.entered = Some(key),
-            Err(live) => self.live = Some(live),
-        }
+        self.entered = Some(chain::enter(live));
         self.entered
     }
 
@@ -143,6 +147,7 @@ impl Span {
     }
 
     /// Moves the live half back, and ends what was entered above it and forgotten.
+    #[inline]
     pub(crate) fn move_out_of_scope(&mut self) {
         if let Some(key) = self.entered.take() {
             self.live = chain::leave_scope(key);
@@ -186,26 +191,34 @@ impl Drop for Within<'_> {
 }
 
 impl SpanRef<'_> {
-    pub(crate) const fn of(key: Option<u64>) -> Self {
+    #[inline]
+    pub(crate) const fn of(key: u64) -> Self {
         Self { key, _scope: PhantomData }
     }
 
     /// Its ids, also where it is not sampled; `None` if tracing is off.
     #[must_use]
     pub fn context(self) -> Option<SpanContext> {
-        self.write(|live| live.context.clone()).filter(SpanContext::is_valid)
+        chain::with(self.key, |live| live.context.clone()).filter(SpanContext::is_valid)
     }
 
     /// Whether what is written to it goes anywhere.
     #[must_use]
     pub fn is_recording(self) -> bool {
-        self.write(|live| live.state.is_some()) == Some(true)
+        self.write(|live| live.is_recording()) == Some(true)
     }
 
     span_operations!(self: self);
 
+    /// The key of a recorded span is odd.
+    #[inline]
+    pub(crate) const fn may_write(self) -> bool {
+        self.key & 1 != 0
+    }
+
+    #[inline]
     fn write<R>(self, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
-        chain::with(self.key?, f)
+        if self.may_write() { chain::with(self.key, f) } else { None }
     }
 }
 

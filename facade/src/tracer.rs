@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, report};
 use spandrel_plugin_api::{
-    BranchStats, Error, ErrorKind, SpanState, Stats, Timestamp, TracingProvider, panics, suppression,
+    BranchStats, Error, ErrorKind, SpanStart, SpanState, Stats, Timestamp, TracingProvider, panics, suppression,
 };
 use spandrel_propagation::Propagator;
+use spandrel_recorder::{Recorder, RunningSpan};
 
+use crate::accompanied::Accompanied;
 use crate::context::{Context, Scope};
 use crate::open_spans::{OpenSpan, OpenSpans};
 use crate::redaction::Redaction;
-use crate::sampler::Sampler;
+use crate::sampler::{IdSampler, Sampler};
 
 /// A provider with all that decides what reaches it: sampler, redaction, propagators.
 ///
@@ -24,8 +26,10 @@ pub struct Tracer(pub(crate) &'static Core);
 /// What a [`Tracer`] points to.
 pub(crate) struct Core {
     pub(crate) name: String,
-    provider: Box<dyn TracingProvider>,
-    pub(crate) sampler: Sampler,
+    backend: Backend,
+    sampler: Sampler,
+    /// The sampler, if it needs no more than ids.
+    pub(crate) id_sampler: Option<IdSampler>,
     pub(crate) redaction: Redaction,
     pub(crate) propagators: Vec<Box<dyn Propagator>>,
     /// Nothing is recorded; contexts that come in are passed on as they are.
@@ -33,9 +37,19 @@ pub(crate) struct Core {
     pub(crate) keeps_context: bool,
     /// The provider has a say in sampling.
     pub(crate) samples: bool,
-    pub(crate) open_spans: Option<OpenSpans>,
+    open_spans: Option<OpenSpans>,
+    /// A start has to ask or to tell somebody.
+    is_special: bool,
     panics: AtomicU32,
     lost: AtomicU64,
+}
+
+/// What spans go to.
+pub(crate) enum Backend {
+    /// Called without more ado: it is code of ours that neither panics nor traces.
+    Recorder(Accompanied),
+    /// Called with care.
+    Provider(Box<dyn TracingProvider>),
 }
 
 /// After this many panics a provider is not called again.
@@ -101,24 +115,83 @@ impl Tracer {
 }
 
 impl Core {
-    pub(crate) fn new(name: String, provider: Box<dyn TracingProvider>) -> Self {
+    pub(crate) fn new(name: String, backend: Backend) -> Self {
         let mut core = Self {
             name,
-            provider,
+            backend,
             sampler: Sampler::default(),
+            id_sampler: Sampler::default().by_ids(),
             redaction: Redaction::off(),
             propagators: Vec::new(),
             only_forwards: false,
             keeps_context: false,
             samples: false,
             open_spans: None,
+            is_special: false,
             panics: AtomicU32::new(0),
             lost: AtomicU64::new(0),
         };
         core.only_forwards = core.call(|provider| provider.records()) == Some(false);
         core.keeps_context = core.call(|provider| provider.keeps_context()).unwrap_or(false);
         core.samples = core.call(|provider| provider.samples()).unwrap_or(false);
+        let is_alone = match &core.backend {
+            Backend::Recorder(accompanied) => accompanied.is_alone(),
+            Backend::Provider(_) => false,
+        };
+        core.is_special = !is_alone || core.only_forwards || core.keeps_context || core.samples;
         core
+    }
+
+    pub(crate) fn list_open_spans(&mut self) {
+        self.open_spans = Some(OpenSpans::new());
+        self.is_special = true;
+    }
+
+    #[inline]
+    pub(crate) const fn open_spans(&self) -> Option<&OpenSpans> {
+        self.open_spans.as_ref()
+    }
+
+    pub(crate) fn set_sampler(&mut self, sampler: Sampler) {
+        self.id_sampler = sampler.by_ids();
+        self.sampler = sampler;
+    }
+
+    pub(crate) const fn sampler(&self) -> &Sampler {
+        &self.sampler
+    }
+
+    /// The recorder, if spans go to nothing else.
+    #[inline]
+    pub(crate) const fn recorder(&self) -> Option<&Recorder> {
+        match &self.backend {
+            Backend::Recorder(accompanied) => Some(accompanied.recorder()),
+            Backend::Provider(_) => None,
+        }
+    }
+
+    /// The sampler, if a start needs to ask and to tell nobody but it and the recorder.
+    #[inline(always)]
+    pub(crate) fn usual_sampler(&self) -> Option<IdSampler> {
+        self.id_sampler.filter(|_| !self.is_special)
+    }
+
+    /// Begins a span that is kept in `span`; false if the backend is no recorder.
+    #[inline]
+    pub(crate) fn start_here(&self, span: &mut RunningSpan, start: &SpanStart<'_>) -> bool {
+        let Backend::Recorder(accompanied) = &self.backend else { return false };
+        if !accompanied.is_alone() {
+            self.call(|_| accompanied.on_start(start));
+        }
+        accompanied.recorder().start(span, start);
+        true
+    }
+
+    const fn provider(&self) -> &dyn TracingProvider {
+        match &self.backend {
+            Backend::Recorder(recorder) => recorder,
+            Backend::Provider(provider) => &**provider,
+        }
     }
 
     /// Calls the provider, with tracing suppressed on this thread. A panic ends
@@ -129,15 +202,14 @@ impl Core {
             return None;
         }
         let _suppressed = suppression::enter();
-        let result = panics::contained(|| call(&*self.provider));
+        let result = panics::contained(|| call(self.provider()));
         if result.is_none() {
             self.count_panic();
         }
         result
     }
 
-    /// Starts a recorded span; `None` is a counted loss.
-    #[inline]
+    /// Starts a span of a provider; `None` is a counted loss.
     pub(crate) fn start(&self, start: impl FnOnce(&dyn TracingProvider) -> SpanState) -> Option<SpanState> {
         let state = self.call(start);
         if state.is_none() {
@@ -146,8 +218,7 @@ impl Core {
         state
     }
 
-    /// Ends a recorded span.
-    #[inline]
+    /// Ends a span that a provider has.
     pub(crate) fn end(&self, state: SpanState, end: Timestamp) {
         // Outside of the closure: a provider that is not called any more must not
         // keep a destructor of its own from being watched.

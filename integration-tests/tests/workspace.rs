@@ -12,7 +12,7 @@ fn layer(name: &str) -> u32 {
         "spandrel-propagation" | "spandrel-session" | "spandrel-conformance" => 1,
         "spandrel-recorder" => 2,
         "spandrel" => 4,
-        "spandrel-genai" | "spandrel-api-client" => 5,
+        "spandrel-genai" | "spandrel-api-client" | "spandrel-log" | "spandrel-tracing" => 5,
         "spandrel-server" | "spandrel-cli" | "spandrel-examples" | "spandrel-integration-tests" | "spandrel-bench" => 6,
         name if name.starts_with("spandrel-provider-") && name.ends_with("-plugin") => 4,
         name if name.starts_with("spandrel-provider-") => 3,

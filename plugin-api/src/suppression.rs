@@ -18,6 +18,7 @@ pub struct SuppressionGuard {
 }
 
 /// Suppresses tracing on this thread.
+#[inline]
 pub fn enter() -> SuppressionGuard {
     // During the destruction of thread-locals the facade records without them.
     let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
@@ -25,6 +26,7 @@ pub fn enter() -> SuppressionGuard {
 }
 
 /// Takes one suppression back whose guard was forgotten.
+#[inline]
 pub fn leave() {
     let _ = DEPTH.try_with(|depth| depth.set(depth.get().saturating_sub(1)));
 }
@@ -37,6 +39,7 @@ pub fn is_active() -> bool {
 }
 
 impl Drop for SuppressionGuard {
+    #[inline]
     fn drop(&mut self) {
         leave();
     }

@@ -95,6 +95,10 @@ pub fn put_uint(out: &mut Vec<u8>, field: u32, value: u64) {
 /// Appends a field of eight bytes, least significant first.
 #[inline]
 pub fn put_fixed64(out: &mut Vec<u8>, field: u32, value: u64) {
+    if field < 16 {
+        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+        return out.extend_from_slice(&[(field << 3 | FIXED64) as u8, a, b, c, d, e, f, g, h]);
+    }
     put_varint(out, u64::from(field << 3 | FIXED64));
     out.extend_from_slice(&value.to_le_bytes());
 }
@@ -109,6 +113,9 @@ pub fn put_fixed32(out: &mut Vec<u8>, field: u32, value: u32) {
 /// Appends the head of a field whose `len` bytes the caller appends next.
 #[inline]
 pub fn put_len(out: &mut Vec<u8>, field: u32, len: usize) {
+    if field < 16 && len < 0x80 {
+        return out.extend_from_slice(&[len_tag(field), len as u8]);
+    }
     put_varint(out, u64::from(field << 3 | LEN));
     put_varint(out, len as u64);
 }
@@ -128,16 +135,58 @@ pub const fn len_field_len(field: u32, len: usize) -> usize {
 }
 
 /// Appends a field that holds an attribute as a `KeyValue`; texts are cut to
-/// `max_chars` characters. Says where in `out` the key's text begins.
-pub fn put_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) -> usize {
+/// `max_chars` characters.
+#[inline(always)]
+pub fn put_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
+    const VALUE: u8 = len_tag(field::KEY_VALUE_VALUE);
+    let key = attribute.key.as_bytes();
+    // Nearly all attributes are so short that each length has one byte.
+    match attribute.value {
+        Value::Str(text) if is_short(field, key.len() + text.len()) && text.len() <= max_chars => {
+            let len = text.len() as u8;
+            put_short_key(out, field, key, len + 2);
+            out.extend_from_slice(&[VALUE, len + 2, len_tag(field::ANY_STRING), len]);
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::I64(value @ 0..0x80) if is_short(field, key.len()) => {
+            put_short_key(out, field, key, 2);
+            out.extend_from_slice(&[VALUE, 2, (field::ANY_INT << 3) as u8, value as u8]);
+        }
+        Value::F64(value) if is_short(field, key.len() + 8) => {
+            put_short_key(out, field, key, 9);
+            let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
+            out.extend_from_slice(&[VALUE, 9, (field::ANY_DOUBLE << 3 | FIXED64) as u8, a, b, c, d, e, f, g, h]);
+        }
+        _ => put_any_attribute(out, field, attribute, max_chars),
+    }
+}
+
+/// Whether all lengths of an attribute have one byte, as has the tag of its field.
+#[inline]
+const fn is_short(field: u32, key_and_value: usize) -> bool {
+    field < 16 && key_and_value < 0x80 - 6
+}
+
+#[inline]
+const fn len_tag(field: u32) -> u8 {
+    (field << 3 | LEN) as u8
+}
+
+/// Appends what comes before a value of `value` bytes.
+#[inline(always)]
+fn put_short_key(out: &mut Vec<u8>, field: u32, key: &[u8], value: u8) {
+    let len = key.len() as u8;
+    out.extend_from_slice(&[len_tag(field), len + value + 4, len_tag(field::KEY_VALUE_KEY), len]);
+    out.extend_from_slice(key);
+}
+
+fn put_any_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
     let value_len = any_len(&attribute.value, max_chars);
     let key_len = len_field_len(field::KEY_VALUE_KEY, attribute.key.len());
     put_len(out, field, key_len + len_field_len(field::KEY_VALUE_VALUE, value_len));
     put_bytes(out, field::KEY_VALUE_KEY, attribute.key.as_bytes());
-    let key_start = out.len() - attribute.key.len();
     put_len(out, field::KEY_VALUE_VALUE, value_len);
     put_any(out, &attribute.value, max_chars);
-    key_start
 }
 
 /// The first `max_chars` characters of a text.
@@ -294,7 +343,8 @@ pub(crate) fn malformed(message: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, Fields, cut, put_varint, varint, varint_len};
+    use super::{Field, Fields, cut, put_any_attribute, put_attribute, put_varint, varint, varint_len};
+    use crate::{Attribute, Value};
 
     #[test]
     fn varints_round_trip_with_the_right_length() {
@@ -313,6 +363,23 @@ mod tests {
         }
         let fields: Vec<_> = Fields::new(&[0x08, 0x96, 0x01]).map(Result::unwrap).collect();
         assert_eq!(fields, [(1, Field::Varint(150))]);
+    }
+
+    #[test]
+    fn short_attributes_are_written_as_long_ones() {
+        let texts = ["", "GET", &"x".repeat(100), &"x".repeat(117), &"x".repeat(118), &"x".repeat(300)];
+        let values = texts.map(Value::Str).into_iter().chain([0, 127, 128, -1, i64::MAX].map(Value::I64));
+        for value in values.chain([0.5, f64::NAN].map(Value::F64)) {
+            for key in ["k", "name", &"k".repeat(107), &"k".repeat(112), &"k".repeat(114), &"k".repeat(200)] {
+                for field in [1, 9, 15, 16] {
+                    let attribute = Attribute { key, value };
+                    let (mut quick, mut full) = (vec![1], vec![1]);
+                    put_attribute(&mut quick, field, &attribute, 117);
+                    put_any_attribute(&mut full, field, &attribute, 117);
+                    assert_eq!(quick, full, "{field} {attribute:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use spandrel_plugin_api::wire::{self, field};
 
 use crate::block::Block;
+use crate::scopes::Scopes;
 
 /// Finished spans of one thread: a committed range of a block.
 #[derive(Clone)]
@@ -16,11 +17,11 @@ pub(crate) struct Chunk {
 /// Calls `export` with the chunks as the parts of one OTLP message.
 ///
 /// The spans are not copied: between them go the heads of the enclosing
-/// messages. `resource` and `scopes` are encoded messages.
+/// messages. `resource` is an encoded message.
 pub(crate) fn with_parts<R>(
     chunks: &[Chunk],
     resource: &[u8],
-    scopes: &[Arc<[u8]>],
+    scopes: &Scopes,
     export: impl FnOnce(&[&[u8]]) -> R,
 ) -> R {
     let mut pieces: Vec<(u32, &[u8])> = Vec::with_capacity(chunks.len());
@@ -52,8 +53,8 @@ pub(crate) fn with_parts<R>(
     export(&parts)
 }
 
-fn scope_spans_head(group: &[(u32, &[u8])], scopes: &[Arc<[u8]>]) -> Vec<u8> {
-    let scope: &[u8] = group.first().and_then(|(scope, _)| scopes.get(*scope as usize)).map_or(&[], |s| s);
+fn scope_spans_head(group: &[(u32, &[u8])], scopes: &Scopes) -> Vec<u8> {
+    let scope = group.first().map_or(&[][..], |(scope, _)| scopes.encoded(*scope));
     let mut head = Vec::with_capacity(scope.len() + 16);
     let len = wire::len_field_len(field::SCOPE_SPANS_SCOPE, scope.len()) + bytes_of(group);
     wire::put_len(&mut head, field::RESOURCE_SPANS_SCOPE_SPANS, len);

@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+
+use crate::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Watch};
 
 /// Bytes of a block. About 350 spans with four attributes and an event.
 pub(crate) const BLOCK_BYTES: usize = 64 << 10;
@@ -47,6 +47,7 @@ pub(crate) struct Pool {
 struct Memory {
     start: NonNull<u8>,
     capacity: usize,
+    watch: Watch,
 }
 
 // SAFETY: the memory is plain bytes; who may touch which is the invariant of `Block`.
@@ -69,6 +70,7 @@ impl Block {
     pub(crate) fn read(&self, range: Range<usize>) -> &[u8] {
         let (committed, _) = self.committed();
         assert!(range.start <= range.end && range.end <= committed, "range was never committed");
+        self.memory.watch.on_read(&range);
         // SAFETY: committed bytes are initialised, lie within the memory and are
         // never written again; the memory lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.memory.start.as_ptr().add(range.start), range.len()) }
@@ -111,32 +113,35 @@ impl BlockWriter {
         self.block.memory.capacity - self.len >= len
     }
 
-    /// Appends one span that is the concatenation of `parts`.
+    /// Appends one span.
     ///
     /// # Panics
     ///
     /// If there is no room for it.
     #[inline]
-    pub(crate) fn append(&mut self, scope: u32, parts: [&[u8]; 3]) {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        assert!(self.has_room(len), "the caller asked for room before");
+    pub(crate) fn append(&mut self, scope: u32, span: &[u8]) {
+        assert!(self.has_room(span.len()), "the caller asked for room before");
         if self.spans == 0 || self.scope != scope {
-            self.scope = scope;
-            lock(&self.block.runs).push(Run { start: self.len, scope });
+            self.begin_run(scope);
         }
-        for part in parts {
-            // SAFETY: `has_room` keeps the bytes within the memory. They lie above
-            // the committed length, so that no reader looks at them, and there is
-            // no second writer. The source is a live slice of somebody else.
-            unsafe {
-                let end = self.block.memory.start.as_ptr().add(self.len);
-                std::ptr::copy_nonoverlapping(part.as_ptr(), end, part.len());
-            }
-            self.len += part.len();
+        self.block.memory.watch.on_write(&(self.len..self.len + span.len()));
+        // SAFETY: `has_room` keeps the bytes within the memory. They lie above
+        // the committed length, so that no reader looks at them, and there is
+        // no second writer. The source is a live slice of somebody else.
+        unsafe {
+            let end = self.block.memory.start.as_ptr().add(self.len);
+            std::ptr::copy_nonoverlapping(span.as_ptr(), end, span.len());
         }
+        self.len += span.len();
         self.spans += 1;
         // Release pairs with the Acquire in `committed`.
         self.block.committed.store(pack(self.len, self.spans), Ordering::Release);
+    }
+
+    #[cold]
+    fn begin_run(&mut self, scope: u32) {
+        self.scope = scope;
+        lock(&self.block.runs).push(Run { start: self.len, scope });
     }
 }
 
@@ -187,11 +192,11 @@ impl Memory {
         // Zeroed, so that there is never an uninitialised byte to think of.
         let bytes = Box::into_raw(vec![0_u8; capacity].into_boxed_slice());
         let start = NonNull::new(bytes.cast::<u8>()).unwrap_or(NonNull::dangling());
-        Self { start, capacity }
+        Self { start, capacity, watch: Watch::new(capacity) }
     }
 
-    const fn empty() -> Self {
-        Self { start: NonNull::dangling(), capacity: 0 }
+    fn empty() -> Self {
+        Self { start: NonNull::dangling(), capacity: 0, watch: Watch::new(0) }
     }
 }
 
@@ -213,11 +218,11 @@ fn unpack(word: u64) -> (usize, u32) {
 }
 
 /// Nothing is left half-done under our locks, so a panic elsewhere does not spoil them.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::{BLOCK_BYTES, BlockWriter, Pool};
     use std::sync::Arc;
@@ -231,8 +236,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 for i in 0..spans {
-                    let byte = [i as u8; 4];
-                    writer.append(u32::from(i % 7 == 0), [&byte, &byte, &byte]);
+                    writer.append(u32::from(i % 7 == 0), &[i as u8; 12]);
                 }
             });
             let mut seen = 0;

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -195,6 +196,7 @@ impl Branch {
     /// The worker: waits for work, exports it, and ends at shutdown.
     fn run(&self, core: &Arc<Core>) {
         let _suppressed = suppression::enter();
+        IS_WORKER.set(true);
         let mut due = Deadline::after(core.config.batch.delay);
         loop {
             let mut queue = lock(&self.queue);
@@ -260,9 +262,8 @@ impl Branch {
     }
 
     fn export(&self, core: &Core, chunks: &[Chunk], spans: u64) -> Result<(), LossReason> {
-        let scopes = core.scopes();
         let called = self.with_exporter(core, |exporter| {
-            with_parts(chunks, &core.resource, &scopes, |parts| {
+            with_parts(chunks, &core.resource, &core.scopes, |parts| {
                 exporter.export(&SpanBatch::new(parts, usize::try_from(spans).unwrap_or(usize::MAX)))
             })
         });
@@ -378,6 +379,15 @@ impl Branch {
         }
         idle
     }
+}
+
+thread_local! {
+    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread empties a queue, so that it must not wait for room in one.
+pub(crate) fn is_worker() -> bool {
+    IS_WORKER.get()
 }
 
 enum Called<R> {

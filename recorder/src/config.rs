@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use spandrel_plugin_api::InstrumentationScope;
+
 /// How a [`Recorder`](crate::Recorder) records.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
@@ -8,6 +10,8 @@ pub struct RecorderConfig {
     pub limits: SpanLimits,
     /// How finished spans travel.
     pub batch: BatchConfig,
+    /// The scope of nearly all spans, which is found the quickest.
+    pub scope: InstrumentationScope<'static>,
 }
 
 /// What one span may hold; what is over is dropped and counted in the span.

@@ -1,15 +1,16 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 use spandrel_plugin_api::diagnostics::RateLimit;
 use spandrel_plugin_api::wire::{self, field};
-use spandrel_plugin_api::{Deadline, Error, InstrumentationScope, Resource, SpanExporter, Stats};
+use spandrel_plugin_api::{Deadline, Error, Resource, SpanExporter, Stats};
 
 use crate::batch::Chunk;
 use crate::block::{BLOCK_BYTES, Block, BlockWriter, Pool, lock};
-use crate::branch::{Branch, LossReason};
+use crate::branch::{self, Branch, LossReason};
 use crate::config::{OverflowPolicy, RecorderConfig};
 use crate::fork;
+use crate::scopes::Scopes;
 use crate::writers::Ledger;
 
 /// What the threads of the service and the workers share.
@@ -21,9 +22,7 @@ pub(crate) struct Core {
     pub(crate) resource: Vec<u8>,
     branches: Vec<Arc<Branch>>,
     state: Mutex<State>,
-    scopes: Mutex<Vec<Scope>>,
-    /// Number 0, which nearly all spans have, can be told without the lock.
-    first_scope: OnceLock<(String, String)>,
+    pub(crate) scopes: Scopes,
     pool: Arc<Pool>,
     closed: AtomicBool,
     retired: AtomicBool,
@@ -38,12 +37,6 @@ struct State {
     ledgers: Vec<Arc<Ledger>>,
     /// Spans recorded by threads that have ended, or without a thread's block.
     recorded: u64,
-}
-
-struct Scope {
-    name: String,
-    version: String,
-    encoded: Arc<[u8]>,
 }
 
 /// A block that a thread writes to, and what of it was taken already.
@@ -80,12 +73,11 @@ impl Core {
         Self {
             generation: fork::generation(),
             pool: Arc::new(Pool::new(config.batch.queue_bytes)),
+            scopes: Scopes::new(config.scope),
             config,
             resource,
             branches,
             state: Mutex::default(),
-            scopes: Mutex::default(),
-            first_scope: OnceLock::new(),
             closed: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             panics: AtomicU64::new(0),
@@ -94,51 +86,24 @@ impl Core {
     }
 
     /// Whether this is a forked child and the core the parent's.
+    #[inline]
     pub(crate) fn is_foreign(&self) -> bool {
         self.generation != fork::generation()
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Relaxed)
     }
 
+    #[inline]
     pub(crate) fn generation(&self) -> u64 {
         self.generation
-    }
-
-    /// The number of a scope; equal scopes have the same.
-    #[inline]
-    pub(crate) fn scope(&self, scope: &InstrumentationScope<'_>) -> u32 {
-        match self.first_scope.get() {
-            Some((name, version)) if name == scope.name && version == scope.version => 0,
-            _ => self.find_scope(scope),
-        }
-    }
-
-    fn find_scope(&self, scope: &InstrumentationScope<'_>) -> u32 {
-        let mut scopes = lock(&self.scopes);
-        let known = scopes.iter().position(|s| s.name == scope.name && s.version == scope.version);
-        let index = known.unwrap_or_else(|| {
-            let (name, version) = (scope.name.to_owned(), scope.version.to_owned());
-            let mut encoded = Vec::with_capacity(64);
-            wire::put_bytes(&mut encoded, field::SCOPE_NAME, name.as_bytes());
-            if !version.is_empty() {
-                wire::put_bytes(&mut encoded, field::SCOPE_VERSION, version.as_bytes());
-            }
-            self.first_scope.get_or_init(|| (name.clone(), version.clone()));
-            scopes.push(Scope { name, version, encoded: encoded.into() });
-            scopes.len() - 1
-        });
-        u32::try_from(index).unwrap_or(0)
-    }
-
-    /// All scopes as encoded messages, by their number.
-    pub(crate) fn scopes(&self) -> Vec<Arc<[u8]>> {
-        lock(&self.scopes).iter().map(|scope| Arc::clone(&scope.encoded)).collect()
     }
 
     pub(crate) fn register_thread(&self) -> Arc<Ledger> {
@@ -172,11 +137,11 @@ impl Core {
     }
 
     /// Queues one span that is in no thread's block.
-    pub(crate) fn record_alone(self: &Arc<Self>, scope: u32, parts: [&[u8]; 3]) {
-        let len = parts.iter().map(|part| part.len()).sum();
-        self.wait_for_room(len);
-        let mut writer = BlockWriter::new(&self.pool, len);
-        writer.append(scope, parts);
+    #[cold]
+    pub(crate) fn record_alone(self: &Arc<Self>, scope: u32, bytes: &[u8]) {
+        self.wait_for_room(bytes.len());
+        let mut writer = BlockWriter::new(&self.pool, bytes.len());
+        writer.append(scope, bytes);
         let mut state = lock(&self.state);
         state.recorded += 1;
         let block = Arc::clone(writer.block());
@@ -215,7 +180,7 @@ impl Core {
     }
 
     fn wait_for_room(&self, len: usize) {
-        if self.config.batch.on_full == OverflowPolicy::Block && !spandrel_plugin_api::suppression::is_active() {
+        if self.config.batch.on_full == OverflowPolicy::Block && !branch::is_worker() {
             for branch in &self.branches {
                 branch.wait_for_room(len, &self.config.batch);
             }

@@ -7,6 +7,8 @@ mod span;
 
 mod block;
 mod core;
+mod scopes;
+mod sync;
 mod writers;
 
 mod batch;
@@ -16,3 +18,4 @@ pub mod fork;
 
 pub use config::{BatchConfig, OverflowPolicy, RecorderConfig, SpanLimits};
 pub use recorder::Recorder;
+pub use span::RunningSpan;

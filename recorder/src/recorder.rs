@@ -1,10 +1,10 @@
+use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use spandrel_plugin_api::wire::{self, field};
 use spandrel_plugin_api::{
-    Attribute, Deadline, Error, Event, Link, Resource, SpanExporter, SpanStart, SpanState, Stats, Status, Timestamp,
-    TracingProvider,
+    Attribute, Deadline, Error, Event, Link, Resource, SpanContext, SpanExporter, SpanStart, SpanState, Stats, Status,
+    Timestamp, TracingProvider,
 };
 
 use crate::branch::LossReason;
@@ -49,68 +49,136 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// Begins a span that the caller keeps.
+    #[inline]
+    pub fn start(&self, span: &mut RunningSpan, start: &SpanStart<'_>) {
+        let core = self.core();
+        let scope = core.scopes.number(&start.scope);
+        span.begin(start, scope, &core.config.limits);
+    }
+
+    /// As [`start`](Self::start), for an internal span of the usual scope that has only a name.
+    #[inline(always)]
+    pub fn start_named(
+        &self,
+        span: &mut RunningSpan,
+        name: &str,
+        context: &SpanContext,
+        parent: Option<&SpanContext>,
+        time: Timestamp,
+    ) {
+        span.begin_named(name, context, parent, time);
+    }
+
+    /// Ends it; what the caller keeps is empty then.
+    #[inline(always)]
+    pub fn end(&self, span: &mut RunningSpan, end: Timestamp) {
+        let core = self.core();
+        if !span.is_ours() {
+            core.lose(LossReason::Forked);
+        } else if core.is_closed() {
+            core.lose(LossReason::AfterShutdown);
+        } else {
+            let (scope, bytes) = span.finish(end);
+            if bytes.len() > core.config.batch.queue_bytes {
+                core.lose(LossReason::TooLarge);
+            } else {
+                writers::record(core, scope, bytes);
+            }
+            if core.is_retired() {
+                core.ensure_workers();
+            }
+            if core.is_closed() {
+                // Shutdown came in between and may have collected already.
+                core.collect();
+            }
+        }
+        span.clear();
+    }
+
+    /// Sets the outcome, as [`TracingProvider::set_span_status`] does.
+    pub fn set_status(&self, span: &mut RunningSpan, status: Status<'_>) {
+        span.set_status(status);
+    }
+
+    /// Replaces the name.
+    pub fn set_name(&self, span: &mut RunningSpan, name: &str) {
+        span.set_name(name);
+    }
+
+    /// Sets attributes; a key that is there already gets the new value.
+    #[inline]
+    pub fn add_attributes(&self, span: &mut RunningSpan, attributes: &[Attribute<'_>]) {
+        span.set_attributes(attributes, &self.core().config.limits);
+    }
+
+    /// Sets one attribute.
+    #[inline(always)]
+    pub fn add_attribute(&self, span: &mut RunningSpan, attribute: &Attribute<'_>) {
+        span.set_attribute(attribute, &self.core().config.limits);
+    }
+
+    /// Adds something that happened.
+    #[inline]
+    pub fn add_event(&self, span: &mut RunningSpan, event: &Event<'_>) {
+        span.add_event(event, &self.core().config.limits);
+    }
+
+    /// Adds a relation to another span.
+    pub fn add_link(&self, span: &mut RunningSpan, link: &Link<'_>) {
+        span.add_link(link, &self.core().config.limits);
+    }
+}
+
 impl TracingProvider for Recorder {
     fn start_span(&self, start: &SpanStart<'_>) -> SpanState {
-        let core = self.core();
-        let scope = core.scope(&start.scope);
-        SpanState::boxed(RunningSpan::start(start, scope, &core.config.limits))
+        let pooled = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop()).ok().flatten();
+        let mut span = pooled.unwrap_or_default();
+        self.start(&mut span, start);
+        SpanState::boxed(span)
     }
 
     fn end_span(&self, span: SpanState, end: Timestamp) {
-        let Some(span) = span.downcast::<RunningSpan>() else { return };
-        let core = self.core();
-        if !span.is_ours() {
-            return core.lose(LossReason::Forked);
-        }
-        if core.is_closed() {
-            return core.lose(LossReason::AfterShutdown);
-        }
-        span.finish(end, |scope, head, body| {
-            let (tag, tag_len) = span_head(head.len() + body.len());
-            let parts = [&tag[..tag_len], head, body];
-            let len = parts.iter().map(|part| part.len()).sum::<usize>();
-            if len > core.config.batch.queue_bytes {
-                core.lose(LossReason::TooLarge);
-            } else {
-                writers::record(core, scope, parts);
+        let Some(mut span) = span.downcast::<RunningSpan>() else { return };
+        self.end(&mut span, end);
+        // While the thread-locals of an ending thread are destroyed there is no pool.
+        let _ = POOL.try_with(|pool| {
+            if let Ok(mut pool) = pool.try_borrow_mut()
+                && pool.len() < MAX_POOLED
+            {
+                pool.push(span);
             }
         });
-        if core.is_retired() {
-            core.ensure_workers();
-        }
-        if core.is_closed() {
-            // Shutdown came in between and may have collected already.
-            core.collect();
-        }
     }
 
     fn set_span_status(&self, span: &mut SpanState, status: Status<'_>) {
         if let Some(span) = span.downcast_mut::<RunningSpan>() {
-            span.set_status(status);
+            self.set_status(span, status);
         }
     }
 
     fn set_span_name(&self, span: &mut SpanState, name: &str) {
         if let Some(span) = span.downcast_mut::<RunningSpan>() {
-            span.set_name(name);
+            self.set_name(span, name);
         }
     }
 
     fn add_span_attributes(&self, span: &mut SpanState, attributes: &[Attribute<'_>]) {
         if let Some(span) = span.downcast_mut::<RunningSpan>() {
-            span.set_attributes(attributes, &self.core().config.limits);
+            self.add_attributes(span, attributes);
         }
     }
 
     fn add_span_event(&self, span: &mut SpanState, event: &Event<'_>) {
         if let Some(span) = span.downcast_mut::<RunningSpan>() {
-            span.add_event(event, &self.core().config.limits);
+            self.add_event(span, event);
         }
     }
 
     fn add_span_link(&self, span: &mut SpanState, link: &Link<'_>) {
         if let Some(span) = span.downcast_mut::<RunningSpan>() {
-            span.add_link(link, &self.core().config.limits);
+            self.add_link(span, link);
         }
     }
 
@@ -149,14 +217,10 @@ impl std::fmt::Debug for Recorder {
     }
 }
 
-/// The head of a span of `len` bytes as a field of `ScopeSpans`, and its length.
-fn span_head(len: usize) -> ([u8; 11], usize) {
-    const TAG: u8 = (field::SCOPE_SPANS_SPANS << 3 | 2) as u8;
-    let mut head = [TAG; 11];
-    let digits = wire::varint_len(len as u64);
-    for (i, byte) in head[1..=digits].iter_mut().enumerate() {
-        let more = if i + 1 < digits { 0x80 } else { 0 };
-        *byte = (len >> (7 * i)) as u8 & 0x7f | more;
-    }
-    (head, 1 + digits)
+const MAX_POOLED: usize = 64;
+
+thread_local! {
+    /// Spans of hosts that keep a [`SpanState`].
+    #[expect(clippy::vec_box, reason = "the boxes travel in and out, their contents stay")]
+    static POOL: RefCell<Vec<Box<RunningSpan>>> = const { RefCell::new(Vec::new()) };
 }

@@ -1,47 +1,47 @@
-use std::cell::RefCell;
+use std::ops::Range;
 
-use spandrel_plugin_api::wire::{self, field};
-use spandrel_plugin_api::{Attribute, Event, Link, SpanContext, SpanStart, Status, Timestamp};
+use spandrel_plugin_api::wire::{self, Field, Fields, field};
+use spandrel_plugin_api::{Attribute, Event, Link, SpanContext, SpanKind, SpanStart, Status, Timestamp};
 
 use crate::config::SpanLimits;
 use crate::fork;
 
 /// A span that has not ended: what OTLP says of it, encoded as it comes.
 ///
+/// The one who runs the span keeps it and hands it to [`Recorder::start`] and
+/// [`Recorder::end`]; used again for the next span, it allocates nothing.
+///
 /// Attributes, events and links may stand in any order and are appended at once.
 /// Decoders merge a repeated status and keep equal attribute keys twice, so
-/// name, status and counts are slots written at the end, and an attribute set
-/// again takes the place of the first.
+/// status and counts are slots written at the end, and what is set again takes
+/// the place of the first.
+///
+/// [`Recorder::start`]: crate::Recorder::start
+/// [`Recorder::end`]: crate::Recorder::end
 #[derive(Default)]
-pub(crate) struct RunningSpan {
+pub struct RunningSpan {
     generation: u64,
-    pub(crate) scope: u32,
-    ids: Ids,
+    scope: u32,
+    /// Room for the head, then the fields of the span.
+    bytes: Vec<u8>,
     start: u64,
-    kind: u8,
-    flags: u32,
-    name: String,
-    trace_state: String,
-    status: StatusSlot,
-    status_message: String,
-    /// Attributes, events and links.
-    body: Vec<u8>,
-    /// Where the attributes lie in the body.
-    attributes: Vec<AttributePlace>,
+    /// Where the name lies.
+    name: Range<usize>,
+    /// Where the attributes lie.
+    attributes: Vec<Range<usize>>,
+    /// A bit for each of the attributes' keys; a key whose bit is not set is new.
+    keys: u64,
     events: usize,
     links: usize,
     dropped_attributes: u32,
     dropped_events: u32,
     dropped_links: u32,
-    /// An event or link while it is put together; at the end, the head of the span.
+    status: StatusSlot,
+    status_message: String,
+    /// Whether there is more to write at the end than the time.
+    has_slots: bool,
+    /// An event or link while it is put together.
     scratch: Vec<u8>,
-}
-
-#[derive(Default)]
-struct Ids {
-    trace: [u8; 16],
-    span: [u8; 8],
-    parent: Option<[u8; 8]>,
 }
 
 #[derive(Default, Clone, Copy, PartialEq)]
@@ -52,50 +52,126 @@ enum StatusSlot {
     Error,
 }
 
-#[derive(Clone, Copy)]
-struct AttributePlace {
-    start: usize,
-    key: usize,
-    key_len: usize,
-    end: usize,
+/// Tag and length of the field that holds the span, of which the length is known
+/// last: one byte and at most ten.
+const HEAD_ROOM: usize = 11;
+
+/// The fields that every span has, at fixed places.
+const FIXED: [u8; HEAD_ROOM + 54] = {
+    let mut fixed = [0; HEAD_ROOM + 54];
+    fixed[TRACE_ID_AT - 2] = len_tag(field::SPAN_TRACE_ID);
+    fixed[TRACE_ID_AT - 1] = 16;
+    fixed[SPAN_ID_AT - 2] = len_tag(field::SPAN_SPAN_ID);
+    fixed[SPAN_ID_AT - 1] = 8;
+    fixed[KIND_AT - 1] = (field::SPAN_KIND << 3) as u8;
+    // A number above 15 makes a tag of two bytes.
+    fixed[FLAGS_AT - 2] = (field::SPAN_FLAGS << 3 | 5) as u8 | 0x80;
+    fixed[FLAGS_AT - 1] = (field::SPAN_FLAGS >> 4) as u8;
+    fixed[START_AT - 1] = (field::SPAN_START << 3 | 1) as u8;
+    fixed[END_AT - 1] = (field::SPAN_END << 3 | 1) as u8;
+    fixed
+};
+
+const TRACE_ID_AT: usize = HEAD_ROOM + 2;
+const SPAN_ID_AT: usize = TRACE_ID_AT + 16 + 2;
+const KIND_AT: usize = SPAN_ID_AT + 8 + 1;
+const FLAGS_AT: usize = KIND_AT + 1 + 2;
+const START_AT: usize = FLAGS_AT + 4 + 1;
+const END_AT: usize = START_AT + 8 + 1;
+
+/// Of the field of `ScopeSpans` that the span is.
+const TAG: u8 = len_tag(field::SCOPE_SPANS_SPANS);
+
+const fn len_tag(field: u32) -> u8 {
+    (field << 3 | 2) as u8
 }
 
 impl RunningSpan {
-    /// A span from this thread's pool.
-    pub(crate) fn start(start: &SpanStart<'_>, scope: u32, limits: &SpanLimits) -> Box<Self> {
-        let pooled = POOL.try_with(|pool| pool.try_borrow_mut().ok()?.pop()).ok().flatten();
-        let mut span = pooled.unwrap_or_default();
-        let context = start.context;
-        span.generation = fork::generation();
-        span.scope = scope;
-        span.ids = Ids {
-            trace: context.trace_id().to_bytes(),
-            span: context.span_id().to_bytes(),
-            parent: start.parent.map(|parent| parent.span_id().to_bytes()),
-        };
-        span.start = start.time.unix_nanos();
-        span.kind = start.kind.to_otlp();
-        span.flags = u32::from(context.flags().bits()) | field::FLAGS_HAS_IS_REMOTE;
-        if start.parent.is_some_and(SpanContext::is_remote) {
-            span.flags |= field::FLAGS_IS_REMOTE;
+    /// Begins a span in what [`clear`](Self::clear) left.
+    #[inline]
+    pub(crate) fn begin(&mut self, start: &SpanStart<'_>, scope: u32, limits: &SpanLimits) {
+        self.begin_named(start.name, start.context, start.parent, start.time);
+        self.fixed()[KIND_AT] = start.kind.to_otlp();
+        self.scope = scope;
+        if !start.attributes.is_empty() {
+            self.set_attributes(start.attributes, limits);
         }
-        span.name.push_str(start.name);
-        span.trace_state.push_str(context.trace_state().as_str());
-        span.set_attributes(start.attributes, limits);
         for link in start.links {
-            span.add_link(link, limits);
+            self.add_link(link, limits);
         }
-        span
+    }
+
+    /// As [`begin`](Self::begin), for an internal span of the usual scope that has only a name.
+    #[inline(always)]
+    pub(crate) fn begin_named(
+        &mut self,
+        name: &str,
+        context: &SpanContext,
+        parent: Option<&SpanContext>,
+        time: Timestamp,
+    ) {
+        self.generation = fork::generation();
+        self.scope = 0;
+        self.start = time.unix_nanos();
+        let mut flags = u32::from(context.flags().bits()) | field::FLAGS_HAS_IS_REMOTE;
+        if parent.is_some_and(SpanContext::is_remote) {
+            flags |= field::FLAGS_IS_REMOTE;
+        }
+        let fixed = self.fixed();
+        fixed[TRACE_ID_AT..][..16].copy_from_slice(context.trace_id().as_bytes());
+        fixed[SPAN_ID_AT..][..8].copy_from_slice(context.span_id().as_bytes());
+        fixed[KIND_AT] = SpanKind::Internal.to_otlp();
+        fixed[FLAGS_AT..][..4].copy_from_slice(&flags.to_le_bytes());
+        fixed[START_AT..][..8].copy_from_slice(&time.unix_nanos().to_le_bytes());
+        if let Some(parent) = parent {
+            let mut field = [len_tag(field::SPAN_PARENT_SPAN_ID), 8, 0, 0, 0, 0, 0, 0, 0, 0];
+            field[2..].copy_from_slice(parent.span_id().as_bytes());
+            self.bytes.extend_from_slice(&field);
+        }
+        if !context.trace_state().is_empty() {
+            wire::put_bytes(&mut self.bytes, field::SPAN_TRACE_STATE, context.trace_state().as_str().as_bytes());
+        }
+        self.put_name(name);
+    }
+
+    /// The bytes that every span has.
+    #[inline(always)]
+    fn fixed(&mut self) -> &mut [u8; FIXED.len()] {
+        if self.bytes.len() < FIXED.len() {
+            self.put_fixed();
+        }
+        match self.bytes.first_chunk_mut() {
+            Some(fixed) => fixed,
+            None => unreachable!("they were put there"),
+        }
+    }
+
+    /// Only for the first span that is kept here.
+    #[cold]
+    fn put_fixed(&mut self) {
+        self.bytes.clear();
+        self.bytes.reserve(USUAL_BYTES);
+        self.bytes.extend_from_slice(&FIXED);
     }
 
     /// Whether the span was started by this process, not by one it was forked from.
+    #[inline]
     pub(crate) fn is_ours(&self) -> bool {
         self.generation == fork::generation()
     }
 
+    /// Replaces the name. Rare, so it may move what lies behind.
     pub(crate) fn set_name(&mut self, name: &str) {
-        self.name.clear();
-        self.name.push_str(name);
+        self.remove(self.name.clone());
+        self.put_name(name);
+    }
+
+    #[inline(always)]
+    fn put_name(&mut self, name: &str) {
+        let start = self.bytes.len();
+        wire::put_len(&mut self.bytes, field::SPAN_NAME, name.len());
+        self.bytes.extend_from_slice(name.as_bytes());
+        self.name = start..self.bytes.len();
     }
 
     /// `Ok` is final, `Unset` is ignored, only an error carries a text. An error
@@ -108,51 +184,78 @@ impl RunningSpan {
         };
         let says_less = message.is_empty() && (self.status, slot) == (StatusSlot::Error, StatusSlot::Error);
         if self.status != StatusSlot::Ok && !says_less {
+            self.has_slots = true;
             self.status = slot;
             self.status_message.clear();
             self.status_message.push_str(message);
         }
     }
 
+    #[inline]
     pub(crate) fn set_attributes(&mut self, attributes: &[Attribute<'_>], limits: &SpanLimits) {
-        for attribute in attributes.iter().filter(|a| !a.key.is_empty()) {
+        for attribute in attributes {
             self.set_attribute(attribute, limits);
         }
     }
 
-    fn set_attribute(&mut self, attribute: &Attribute<'_>, limits: &SpanLimits) {
+    #[inline(always)]
+    pub(crate) fn set_attribute(&mut self, attribute: &Attribute<'_>, limits: &SpanLimits) {
         let key = attribute.key.as_bytes();
-        let known = self.attributes.iter().position(|place| self.body[place.key..][..place.key_len] == *key);
-        if let Some(known) = known {
-            self.remove_attribute(known);
-        } else if self.attributes.len() >= limits.attributes {
-            self.dropped_attributes += 1;
+        let bit = key_bit(key);
+        if (self.keys & bit != 0 || self.attributes.len() >= limits.attributes || key.is_empty())
+            && !self.make_room(key, limits)
+        {
             return;
         }
-        let start = self.body.len();
-        let key_start = wire::put_attribute(&mut self.body, field::SPAN_ATTRIBUTES, attribute, limits.value_chars);
-        let end = self.body.len();
-        self.attributes.push(AttributePlace { start, key: key_start, key_len: key.len(), end });
+        self.keys |= bit;
+        let start = self.bytes.len();
+        wire::put_attribute(&mut self.bytes, field::SPAN_ATTRIBUTES, attribute, limits.value_chars);
+        self.attributes.push(start..self.bytes.len());
     }
 
-    /// Rare, so it may move what lies behind.
-    fn remove_attribute(&mut self, index: usize) {
-        let removed = self.attributes.remove(index);
-        let len = removed.end - removed.start;
-        self.body.drain(removed.start..removed.end);
-        for place in self.attributes.iter_mut().filter(|place| place.start > removed.start) {
-            place.start -= len;
-            place.key -= len;
-            place.end -= len;
+    /// Removes an attribute with this key; false if there is none and no more may come.
+    #[cold]
+    fn make_room(&mut self, key: &[u8], limits: &SpanLimits) -> bool {
+        if key.is_empty() {
+            return false;
         }
+        if let Some(known) = self.attributes.iter().position(|place| key_of(&self.bytes[place.clone()]) == Some(key)) {
+            let removed = self.attributes.remove(known);
+            self.remove(removed);
+        } else if self.attributes.len() >= limits.attributes {
+            self.dropped_attributes += 1;
+            self.has_slots = true;
+            return false;
+        }
+        true
     }
 
+    /// Takes bytes out and remembers where the others lie then.
+    #[cold]
+    fn remove(&mut self, removed: Range<usize>) {
+        let len = removed.len();
+        let moved = |place: &Range<usize>| match place.start > removed.start {
+            true => place.start - len..place.end - len,
+            false => place.clone(),
+        };
+        for place in &mut self.attributes {
+            *place = moved(place);
+        }
+        self.name = moved(&self.name);
+        self.bytes.drain(removed);
+    }
+
+    #[inline]
     pub(crate) fn add_event(&mut self, event: &Event<'_>, limits: &SpanLimits) {
         if self.events >= limits.events {
             self.dropped_events += 1;
+            self.has_slots = true;
             return;
         }
         self.events += 1;
+        if event.attributes.is_empty() && event.name.len() < 0x80 - 11 {
+            return self.put_short_event(event);
+        }
         let out = &mut self.scratch;
         out.clear();
         wire::put_fixed64(out, field::EVENT_TIME, event.time.unix_nanos());
@@ -161,12 +264,26 @@ impl RunningSpan {
         if dropped > 0 {
             wire::put_uint(out, field::EVENT_DROPPED_ATTRIBUTES, dropped);
         }
-        wire::put_bytes(&mut self.body, field::SPAN_EVENTS, out);
+        wire::put_bytes(&mut self.bytes, field::SPAN_EVENTS, out);
+        out.shrink_to(MAX_KEPT_BYTES);
+    }
+
+    /// An event that has only a name and a time.
+    #[inline]
+    fn put_short_event(&mut self, event: &Event<'_>) {
+        const TIME: u8 = (field::EVENT_TIME << 3 | 1) as u8;
+        let len = event.name.len() as u8;
+        let mut head =
+            [len_tag(field::SPAN_EVENTS), len + 11, TIME, 0, 0, 0, 0, 0, 0, 0, 0, len_tag(field::EVENT_NAME), len];
+        head[3..11].copy_from_slice(&event.time.unix_nanos().to_le_bytes());
+        self.bytes.extend_from_slice(&head);
+        self.bytes.extend_from_slice(event.name.as_bytes());
     }
 
     pub(crate) fn add_link(&mut self, link: &Link<'_>, limits: &SpanLimits) {
         if self.links >= limits.links {
             self.dropped_links += 1;
+            self.has_slots = true;
             return;
         }
         self.links += 1;
@@ -185,33 +302,47 @@ impl RunningSpan {
         let remote = if context.is_remote() { field::FLAGS_IS_REMOTE } else { 0 };
         let flags = u32::from(context.flags().bits()) | field::FLAGS_HAS_IS_REMOTE | remote;
         wire::put_fixed32(out, field::LINK_FLAGS, flags);
-        wire::put_bytes(&mut self.body, field::SPAN_LINKS, out);
+        wire::put_bytes(&mut self.bytes, field::SPAN_LINKS, out);
+        out.shrink_to(MAX_KEPT_BYTES);
     }
 
-    /// Encodes what is left, shows `each` the span in two parts, and pools its buffers.
-    pub(crate) fn finish<R>(mut self: Box<Self>, end: Timestamp, each: impl FnOnce(u32, &[u8], &[u8]) -> R) -> R {
-        self.put_head(end);
-        let result = each(self.scope, &self.scratch, &self.body);
-        self.recycle();
-        result
-    }
-
-    fn put_head(&mut self, end: Timestamp) {
-        let out = &mut self.scratch;
-        out.clear();
-        wire::put_bytes(out, field::SPAN_TRACE_ID, &self.ids.trace);
-        wire::put_bytes(out, field::SPAN_SPAN_ID, &self.ids.span);
-        if !self.trace_state.is_empty() {
-            wire::put_bytes(out, field::SPAN_TRACE_STATE, self.trace_state.as_bytes());
-        }
-        if let Some(parent) = &self.ids.parent {
-            wire::put_bytes(out, field::SPAN_PARENT_SPAN_ID, parent);
-        }
-        wire::put_bytes(out, field::SPAN_NAME, self.name.as_bytes());
-        wire::put_uint(out, field::SPAN_KIND, self.kind.into());
-        wire::put_fixed64(out, field::SPAN_START, self.start);
+    /// Writes what is known at the end, and says the scope and the whole field of
+    /// `ScopeSpans` that the span is.
+    #[inline(always)]
+    pub(crate) fn finish(&mut self, end: Timestamp) -> (u32, &[u8]) {
         // A clock that was set back must not make a negative duration.
-        wire::put_fixed64(out, field::SPAN_END, end.unix_nanos().max(self.start));
+        let end = end.unix_nanos().max(self.start);
+        self.fixed()[END_AT..][..8].copy_from_slice(&end.to_le_bytes());
+        if self.has_slots {
+            self.put_slots();
+        }
+        let len = self.bytes.len() - HEAD_ROOM;
+        let head = match len {
+            0..0x80 => {
+                self.fixed()[HEAD_ROOM - 2..][..2].copy_from_slice(&[TAG, len as u8]);
+                HEAD_ROOM - 2
+            }
+            0x80..0x4000 => {
+                self.fixed()[HEAD_ROOM - 3..][..3].copy_from_slice(&[TAG, len as u8 | 0x80, (len >> 7) as u8]);
+                HEAD_ROOM - 3
+            }
+            _ => self.put_long_head(len),
+        };
+        (self.scope, &self.bytes[head..])
+    }
+
+    #[cold]
+    fn put_long_head(&mut self, len: usize) -> usize {
+        let mut head = Vec::with_capacity(HEAD_ROOM);
+        wire::put_len(&mut head, field::SCOPE_SPANS_SPANS, len);
+        let start = HEAD_ROOM - head.len();
+        self.bytes[start..HEAD_ROOM].copy_from_slice(&head);
+        start
+    }
+
+    #[cold]
+    fn put_slots(&mut self) {
+        let out = &mut self.bytes;
         for (field, count) in [
             (field::SPAN_DROPPED_ATTRIBUTES, self.dropped_attributes),
             (field::SPAN_DROPPED_EVENTS, self.dropped_events),
@@ -231,42 +362,59 @@ impl RunningSpan {
             }
             wire::put_uint(out, field::STATUS_CODE, if self.status == StatusSlot::Ok { 1 } else { 2 });
         }
-        wire::put_fixed32(out, field::SPAN_FLAGS, self.flags);
     }
 
-    /// Empties the span and keeps its buffers for the next one on this thread.
-    fn recycle(mut self: Box<Self>) {
-        if self.body.capacity() > MAX_POOLED_BYTES || self.scratch.capacity() > MAX_POOLED_BYTES {
-            return;
+    /// Empties it but for what every span has; buffers of a usual size stay.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        if self.bytes.len() > MAX_KEPT_BYTES {
+            self.bytes = Vec::new();
         }
-        self.name.clear();
-        self.trace_state.clear();
-        self.status = StatusSlot::Unset;
-        self.status_message.clear();
-        self.body.clear();
+        self.bytes.truncate(FIXED.len());
         self.attributes.clear();
+        self.keys = 0;
         self.events = 0;
         self.links = 0;
+        if self.has_slots {
+            self.clear_slots();
+        }
+    }
+
+    #[cold]
+    fn clear_slots(&mut self) {
+        self.has_slots = false;
+        self.status = StatusSlot::Unset;
+        self.status_message.clear();
         self.dropped_attributes = 0;
         self.dropped_events = 0;
         self.dropped_links = 0;
-        // While the thread-locals of an ending thread are destroyed there is no pool.
-        let _ = POOL.try_with(|pool| {
-            if let Ok(mut pool) = pool.try_borrow_mut()
-                && pool.len() < MAX_POOLED_SPANS
-            {
-                pool.push(self);
-            }
-        });
     }
 }
 
-const MAX_POOLED_SPANS: usize = 64;
-const MAX_POOLED_BYTES: usize = 16 << 10;
+/// Enough for most spans.
+const USUAL_BYTES: usize = 512;
+const MAX_KEPT_BYTES: usize = 16 << 10;
 
-thread_local! {
-    #[expect(clippy::vec_box, reason = "the boxes travel in and out, their contents stay")]
-    static POOL: RefCell<Vec<Box<RunningSpan>>> = const { RefCell::new(Vec::new()) };
+/// The key of an attribute that is the field of a span.
+fn key_of(attribute: &[u8]) -> Option<&[u8]> {
+    let field = |message, number| match Fields::new(message).next() {
+        Some(Ok((found, Field::Len(bytes)))) if found == number => Some(bytes),
+        _ => None,
+    };
+    field(field(attribute, field::SPAN_ATTRIBUTES)?, field::KEY_VALUE_KEY)
+}
+
+/// One of 64 bits, told by the length and the end of a key, where keys differ most.
+#[inline]
+fn key_bit(key: &[u8]) -> u64 {
+    let last = key.last().copied().unwrap_or(0);
+    1 << ((key.len() as u32).wrapping_mul(7).wrapping_add(last.into()) & 63)
+}
+
+impl std::fmt::Debug for RunningSpan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RunningSpan({} bytes)", self.bytes.len().saturating_sub(HEAD_ROOM))
+    }
 }
 
 /// Appends attributes; of equal keys the last one. Says how many the limit kept out.

@@ -29,19 +29,20 @@ thread_local! {
 }
 
 /// Records one span on this thread's block.
-pub(crate) fn record(core: &Arc<Core>, scope: u32, parts: [&[u8]; 3]) {
+#[inline]
+pub(crate) fn record(core: &Arc<Core>, scope: u32, bytes: &[u8]) {
     let done = WRITERS.try_with(|writers| {
         let Ok(mut writers) = writers.try_borrow_mut() else { return false };
         let writer = match writers.first_mut() {
             Some(first) if Arc::ptr_eq(&first.core, core) => first,
             _ => ThreadWriter::find(&mut writers, core),
         };
-        writer.record(scope, parts);
+        writer.record(scope, bytes);
         true
     });
     if !matches!(done, Ok(true)) {
         // The thread is ending and its thread-locals are gone.
-        core.record_alone(scope, parts);
+        core.record_alone(scope, bytes);
     }
 }
 
@@ -52,6 +53,7 @@ struct ThreadWriter {
 }
 
 impl ThreadWriter {
+    #[cold]
     fn find<'a>(writers: &'a mut Vec<Self>, core: &Arc<Core>) -> &'a mut Self {
         let known = writers.iter().position(|w| Arc::ptr_eq(&w.core, core));
         let index = known.unwrap_or_else(|| {
@@ -65,18 +67,24 @@ impl ThreadWriter {
     }
 
     #[inline]
-    fn record(&mut self, scope: u32, parts: [&[u8]; 3]) {
-        let len = parts.iter().map(|part| part.len()).sum();
-        if !self.block.as_ref().is_some_and(|block| block.has_room(len)) {
-            if let Some(full) = self.block.take() {
-                self.core.seal(&full);
-            }
-            self.block = Some(self.core.new_block(len));
+    fn record(&mut self, scope: u32, bytes: &[u8]) {
+        if let Some(block) = &mut self.block
+            && block.has_room(bytes.len())
+        {
+            self.ledger.count();
+            return block.append(scope, bytes);
         }
+        self.record_in_new_block(scope, bytes);
+    }
+
+    #[cold]
+    fn record_in_new_block(&mut self, scope: u32, bytes: &[u8]) {
+        if let Some(full) = self.block.take() {
+            self.core.seal(&full);
+        }
+        let block = self.block.insert(self.core.new_block(bytes.len()));
         self.ledger.count();
-        if let Some(block) = &mut self.block {
-            block.append(scope, parts);
-        }
+        block.append(scope, bytes);
     }
 }
 
