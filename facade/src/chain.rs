@@ -9,7 +9,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use spandrel_plugin_api::{SpanContext, SpanState, Timestamp, TraceFlags, suppression};
+use spandrel_plugin_api::{Attribute, SpanContext, SpanState, Timestamp, TraceFlags, suppression};
 use spandrel_recorder::RunningSpan;
 
 use crate::context::{self, Scope};
@@ -101,16 +101,6 @@ impl Thread {
         self.free_len.set(self.free_len.get() - 1);
         Some(live)
     }
-
-    #[inline(always)]
-    fn keep_free(&self, mut live: Box<Live>) {
-        let len = self.free_len.get();
-        if len < MAX_POOLED {
-            self.free_len.set(len + 1);
-            live.below = self.free.take();
-            self.free.set(Some(live));
-        }
-    }
 }
 
 /// Ends what a thread has left in its chain.
@@ -153,67 +143,76 @@ pub(crate) fn start_usual(tracer: &'static Core, name: &str) -> Option<Box<Live>
     if context::has_ambient() {
         return None;
     }
-    THREAD.with(|thread| {
-        let mut live = thread.take_free()?;
-        let top = thread.top.take();
-        let parent = top.as_ref().map(|live| &live.context).filter(|context| context.is_valid());
-        let (trace_id, span_id, flags) = match parent {
-            Some(parent) => (parent.trace_id(), id::child(), parent.flags()),
-            None => {
-                let (trace_id, span_id) = id::root();
-                (trace_id, span_id, TraceFlags::RANDOM)
-            }
-        };
-        let is_sampled = sampler.should_sample(parent, trace_id);
-        live.context = SpanContext::new(trace_id, span_id, flags.with_sampled(is_sampled));
-        if let Some(parent) = parent
-            && !parent.trace_state().is_empty()
-        {
-            live.inherit_trace_state(parent);
+    let mut live = THREAD.with(Thread::take_free)?;
+    let top = take_top();
+    let parent = top.as_ref().map(|live| &live.context).filter(|context| context.is_valid());
+    let (trace_id, span_id, flags) = match parent {
+        Some(parent) => (parent.trace_id(), id::child(), parent.flags()),
+        None => {
+            let (trace_id, span_id) = id::root();
+            (trace_id, span_id, TraceFlags::RANDOM)
         }
-        live.tracer = Some(tracer);
-        if is_sampled {
-            live.record_usual(tracer, name, parent);
-        }
-        thread.top.set(top);
-        Some(live)
-    })
+    };
+    let is_sampled = sampler.should_sample(parent, trace_id);
+    live.context = SpanContext::new(trace_id, span_id, flags.with_sampled(is_sampled));
+    if let Some(parent) = parent
+        && !parent.trace_state().is_empty()
+    {
+        live.inherit_trace_state(parent);
+    }
+    live.tracer = Some(tracer);
+    if is_sampled {
+        live.record_usual(tracer, name, parent);
+    }
+    set_top(top);
+    Some(live)
 }
 
 /// Leaves and ends a span, if nobody has to be told but the recorder and nothing is
 /// above it; false is any other case, with nothing done yet.
 #[inline(always)]
 pub(crate) fn end_usual(key: u64) -> bool {
-    THREAD.with(|thread| {
-        let Some(mut live) = thread.top.take() else { return false };
-        if live.key != key || live.wants_brackets() {
-            thread.top.set(Some(live));
-            return false;
-        }
-        thread.top.set(live.below.take());
-        if live.is_recording() {
-            live.end(None);
-        }
-        live.context = SpanContext::default();
-        live.tracer = None;
-        thread.keep_free(live);
-        true
-    })
+    let Some(mut live) = take_top() else { return false };
+    if live.key != key || live.wants_brackets() {
+        set_top(Some(live));
+        return false;
+    }
+    set_top(live.below.take());
+    if live.is_recording() {
+        live.end(None);
+    }
+    live.context = SpanContext::default();
+    live.tracer = None;
+    keep_free(live);
+    true
 }
 
 /// Makes it the innermost one, and says its key.
 #[inline]
 pub(crate) fn enter(mut live: Box<Live>) -> u64 {
-    let key = KEYS.with(next_key) | u64::from(live.is_recording());
-    live.key = key;
     if live.wants_brackets() {
         live.on_enter();
     }
-    THREAD.with(|thread| {
-        live.below = thread.top.take();
-        thread.top.set(Some(live));
-    });
+    enter_usual(live)
+}
+
+/// As [`enter`], if nobody has to be told.
+#[inline(always)]
+pub(crate) fn enter_usual(mut live: Box<Live>) -> u64 {
+    let key = KEYS.with(next_key) | u64::from(live.is_recording());
+    live.key = key;
+    live.below = take_top();
+    set_top(Some(live));
     key
+}
+
+/// Whether the innermost one is a span, or the context of one.
+#[inline]
+pub(crate) fn has_span() -> bool {
+    let top = take_top();
+    let has_span = top.as_ref().is_some_and(|live| live.context.is_valid());
+    set_top(top);
+    has_span
 }
 
 /// Takes it out, wherever it is: guards may be dropped out of order.
@@ -297,7 +296,7 @@ pub(crate) fn end(mut live: Box<Live>, time: Option<Timestamp>) {
     if !matches!(live.scope, ScopeSwitch::Keep) {
         live.scope = ScopeSwitch::Keep;
     }
-    THREAD.with(|thread| thread.keep_free(live));
+    keep_free(live);
 }
 
 /// Calls `f` with the innermost one. What `f` calls finds an empty chain, and
@@ -341,6 +340,26 @@ pub(crate) fn with<R>(key: u64, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     Some(result)
 }
 
+/// Sets an attribute of the one that has this key, in as few steps as there can be.
+#[inline(never)]
+pub(crate) fn set_attribute(key: u64, attribute: &Attribute<'_>) {
+    if suppression::is_active() {
+        return;
+    }
+    let Some(mut top) = take_top() else { return };
+    if top.key == key && top.keeps_attribute(attribute) {
+        top.span.put_attribute(attribute);
+        return set_top(Some(top));
+    }
+    set_top(Some(top));
+    set_attribute_any(key, attribute);
+}
+
+#[cold]
+fn set_attribute_any(key: u64, attribute: &Attribute<'_>) {
+    with(key, |live| live.set_attributes(std::slice::from_ref(attribute)));
+}
+
 #[cold]
 fn with_any<R>(key: u64, f: impl FnOnce(&mut Live) -> R) -> Option<R> {
     let mut chain = TakenChain::take();
@@ -382,7 +401,22 @@ fn take_top() -> Option<Box<Live>> {
 
 #[inline(always)]
 fn set_top(live: Option<Box<Live>>) {
-    THREAD.with(|thread| thread.top.set(live));
+    // What is moved in has no destructor, so that nothing is left of the closure.
+    let live = live.map(ManuallyDrop::new);
+    THREAD.with(|thread| thread.top.0.set(live));
+}
+
+#[inline(always)]
+fn keep_free(mut live: Box<Live>) {
+    let len = THREAD.with(|thread| thread.free_len.get());
+    if len < MAX_POOLED {
+        live.below = THREAD.with(|thread| thread.free.take());
+        let live = Some(ManuallyDrop::new(live));
+        THREAD.with(|thread| {
+            thread.free.0.set(live);
+            thread.free_len.set(len + 1);
+        });
+    }
 }
 
 /// An even number for each entering: the thread in the upper bits.
@@ -424,6 +458,13 @@ impl Live {
             recorder.start_named(&mut self.span, &name, &self.context, parent, clock::now());
             self.recording = Recording::Here;
         }
+    }
+
+    /// Whether it is recorded here, and an attribute as it is.
+    #[inline(always)]
+    fn keeps_attribute(&self, attribute: &Attribute<'_>) -> bool {
+        self.recording == Recording::Here
+            && self.tracer.is_some_and(|tracer| tracer.redaction.keeps_attribute(attribute))
     }
 
     #[cold]

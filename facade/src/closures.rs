@@ -65,7 +65,9 @@ pub fn try_with_span<T, E: Display>(name: &str, f: impl FnOnce(SpanRef<'_>) -> R
 #[inline(never)]
 pub(crate) fn start_and_enter(tracer: &'static Core, name: &str) -> u64 {
     match chain::start_usual(tracer, name) {
-        Some(live) => chain::enter(live),
+        Some(live) => chain::enter_usual(live),
+        // What is passed on stays as it is: there is nothing to enter.
+        None if tracer.only_forwards && !chain::has_span() => 0,
         None => start_and_enter_any(tracer, name),
     }
 }

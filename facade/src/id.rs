@@ -40,17 +40,15 @@ fn span_id(random: &mut Random) -> SpanId {
 
 /// Ids are not secrets: a quick generator for each thread, seeded from the
 /// operating system once, and again in a forked child.
-#[inline]
+#[inline(always)]
 fn with_random<R>(make: impl FnOnce(&mut Random) -> R) -> R {
-    RANDOM.with(|cell| {
-        let mut random = cell.get();
-        if random.generation != fork::generation() {
-            random = Random::seeded();
-        }
-        let made = make(&mut random);
-        cell.set(random);
-        made
-    })
+    let mut random = RANDOM.with(Cell::get);
+    if random.generation != fork::generation() {
+        random = Random::seeded();
+    }
+    let made = make(&mut random);
+    RANDOM.with(|cell| cell.set(random));
+    made
 }
 
 thread_local! {

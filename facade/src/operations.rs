@@ -17,7 +17,7 @@ macro_rules! span_operations {
         #[inline]
         pub fn set_attribute($($receiver)+, key: &str, value: impl $crate::ToValue) {
             if $self.may_write() {
-                $self.put_attributes(&[$crate::Attribute { key, value: value.to_value() }]);
+                $self.put_attribute(&$crate::Attribute { key, value: value.to_value() });
             }
         }
 

@@ -135,7 +135,7 @@ impl Redaction {
     #[inline(always)]
     fn is_plain(&self, key: &str) -> bool {
         let slot = Verdict::slot_of(key);
-        VERDICTS.with(|verdicts| verdicts[slot].of(self.id, key)).unwrap_or_else(|| self.find_or_judge(key, slot))
+        known(slot, self.id, key).unwrap_or_else(|| self.find_or_judge(key, slot))
     }
 
     /// What lies behind the slot of a key may be its verdict, too; what is not used is
@@ -247,6 +247,11 @@ thread_local! {
     static VERDICTS: [Verdict; 128] = const { [const { Verdict::none() }; 128] };
 }
 
+#[inline(never)]
+fn known(slot: usize, redaction: u32, key: &str) -> Option<bool> {
+    VERDICTS.with(|verdicts| verdicts.get(slot)?.of(redaction, key))
+}
+
 /// What was found of a key, with the key: its place tells where to look, and its
 /// text whether it is the one.
 struct Verdict {
@@ -304,7 +309,7 @@ impl Verdict {
 /// Two are all of a key up to 16, four up to 32, six up to 48 bytes; one up to 7.
 #[inline(always)]
 fn word_of(key: &[u8], i: usize) -> u64 {
-    let at = if i % 2 == 0 { i / 2 * 8 } else { key.len().wrapping_sub((i / 2 + 1) * 8) };
+    let at = if i.is_multiple_of(2) { i / 2 * 8 } else { key.len().wrapping_sub((i / 2 + 1) * 8) };
     if let Some(word) = key.get(at..).and_then(|rest| rest.first_chunk()) {
         return u64::from_le_bytes(*word);
     }

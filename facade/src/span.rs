@@ -1,7 +1,7 @@
 use std::marker::PhantomData;
 use std::time::SystemTime;
 
-use spandrel_plugin_api::{SpanContext, Timestamp};
+use spandrel_plugin_api::{Attribute, SpanContext, Timestamp};
 
 use crate::builder::span;
 use crate::chain::{self, Live};
@@ -80,7 +80,7 @@ impl Span {
     /// Whether what is written to it goes anywhere.
     #[must_use]
     pub fn is_recording(&self) -> bool {
-        self.read(|live| live.is_recording()) == Some(true)
+        self.read(Live::is_recording) == Some(true)
     }
 
     /// Makes it the current span of this thread until the guard is dropped.
@@ -109,6 +109,10 @@ impl Span {
     }
 
     span_operations!(self: &mut self);
+
+    fn put_attribute(&mut self, attribute: &Attribute<'_>) {
+        self.put_attributes(std::slice::from_ref(attribute));
+    }
 
     #[inline]
     const fn may_write(&self) -> bool {
@@ -209,6 +213,11 @@ impl SpanRef<'_> {
     }
 
     span_operations!(self: self);
+
+    #[inline]
+    fn put_attribute(self, attribute: &Attribute<'_>) {
+        chain::set_attribute(self.key, attribute);
+    }
 
     /// The key of a recorded span is odd.
     #[inline]

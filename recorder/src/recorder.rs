@@ -68,7 +68,7 @@ impl Recorder {
         parent: Option<&SpanContext>,
         time: Timestamp,
     ) {
-        span.begin_named(name, context, parent, time);
+        span.begin_named(name, context, parent, time, &self.core().config.limits);
     }
 
     /// Ends it; what the caller keeps is empty then.
@@ -110,13 +110,13 @@ impl Recorder {
     /// Sets attributes; a key that is there already gets the new value.
     #[inline]
     pub fn add_attributes(&self, span: &mut RunningSpan, attributes: &[Attribute<'_>]) {
-        span.set_attributes(attributes, &self.core().config.limits);
+        span.set_attributes(attributes);
     }
 
     /// Sets one attribute.
     #[inline(always)]
     pub fn add_attribute(&self, span: &mut RunningSpan, attribute: &Attribute<'_>) {
-        span.set_attribute(attribute, &self.core().config.limits);
+        span.set_attribute(attribute);
     }
 
     /// Adds something that happened.

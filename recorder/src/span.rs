@@ -29,6 +29,9 @@ pub struct RunningSpan {
     name: Range<usize>,
     /// Where the attributes lie.
     attributes: Vec<Range<usize>>,
+    /// What is asked for each attribute, as [`SpanLimits`] has it.
+    max_attributes: usize,
+    value_chars: usize,
     /// A bit for each of the attributes' keys; a key whose bit is not set is new.
     keys: u64,
     events: usize,
@@ -90,11 +93,11 @@ impl RunningSpan {
     /// Begins a span in what [`clear`](Self::clear) left.
     #[inline]
     pub(crate) fn begin(&mut self, start: &SpanStart<'_>, scope: u32, limits: &SpanLimits) {
-        self.begin_named(start.name, start.context, start.parent, start.time);
+        self.begin_named(start.name, start.context, start.parent, start.time, limits);
         self.fixed()[KIND_AT] = start.kind.to_otlp();
         self.scope = scope;
         if !start.attributes.is_empty() {
-            self.set_attributes(start.attributes, limits);
+            self.set_attributes(start.attributes);
         }
         for link in start.links {
             self.add_link(link, limits);
@@ -109,7 +112,10 @@ impl RunningSpan {
         context: &SpanContext,
         parent: Option<&SpanContext>,
         time: Timestamp,
+        limits: &SpanLimits,
     ) {
+        self.max_attributes = limits.attributes;
+        self.value_chars = limits.value_chars;
         self.generation = fork::generation();
         self.scope = 0;
         self.start = time.unix_nanos();
@@ -192,37 +198,43 @@ impl RunningSpan {
     }
 
     #[inline]
-    pub(crate) fn set_attributes(&mut self, attributes: &[Attribute<'_>], limits: &SpanLimits) {
+    pub(crate) fn set_attributes(&mut self, attributes: &[Attribute<'_>]) {
         for attribute in attributes {
-            self.set_attribute(attribute, limits);
+            self.set_attribute(attribute);
         }
     }
 
+    /// Sets an attribute; a key that is there already gets the new value.
     #[inline(always)]
-    pub(crate) fn set_attribute(&mut self, attribute: &Attribute<'_>, limits: &SpanLimits) {
+    pub fn put_attribute(&mut self, attribute: &Attribute<'_>) {
+        self.set_attribute(attribute);
+    }
+
+    #[inline(always)]
+    pub(crate) fn set_attribute(&mut self, attribute: &Attribute<'_>) {
         let key = attribute.key.as_bytes();
         let bit = key_bit(key);
-        if (self.keys & bit != 0 || self.attributes.len() >= limits.attributes || key.is_empty())
-            && !self.make_room(key, limits)
+        if (self.keys & bit != 0 || self.attributes.len() >= self.max_attributes || key.is_empty())
+            && !self.make_room(key)
         {
             return;
         }
         self.keys |= bit;
         let start = self.bytes.len();
-        wire::put_attribute(&mut self.bytes, field::SPAN_ATTRIBUTES, attribute, limits.value_chars);
+        wire::put_attribute(&mut self.bytes, field::SPAN_ATTRIBUTES, attribute, self.value_chars);
         self.attributes.push(start..self.bytes.len());
     }
 
     /// Removes an attribute with this key; false if there is none and no more may come.
     #[cold]
-    fn make_room(&mut self, key: &[u8], limits: &SpanLimits) -> bool {
+    fn make_room(&mut self, key: &[u8]) -> bool {
         if key.is_empty() {
             return false;
         }
         if let Some(known) = self.attributes.iter().position(|place| key_of(&self.bytes[place.clone()]) == Some(key)) {
             let removed = self.attributes.remove(known);
             self.remove(removed);
-        } else if self.attributes.len() >= limits.attributes {
+        } else if self.attributes.len() >= self.max_attributes {
             self.dropped_attributes += 1;
             self.has_slots = true;
             return false;

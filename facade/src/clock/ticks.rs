@@ -49,12 +49,12 @@ impl Anchor {
             return None;
         }
         // Both factors are below 2^32; see `Calibration::update`.
-        Some(Timestamp::from_unix_nanos(self.unix_nanos + (elapsed * self.scale >> 32)))
+        Some(Timestamp::from_unix_nanos(self.unix_nanos + ((elapsed * self.scale) >> 32)))
     }
 
     /// What the time would be if it held for ever; 0 without an anchor.
     fn expected_at(&self, ticks: u64) -> u64 {
-        let elapsed = u128::from(ticks.wrapping_sub(self.ticks)) * u128::from(self.scale) >> 32;
+        let elapsed = (u128::from(ticks.wrapping_sub(self.ticks)) * u128::from(self.scale)) >> 32;
         self.unix_nanos.saturating_add(u64::try_from(elapsed).unwrap_or(u64::MAX))
     }
 }
