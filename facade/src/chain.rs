@@ -60,7 +60,7 @@ pub(crate) enum ScopeSwitch {
 
 thread_local! {
     /// Without a destructor, which would have to be looked after at each access.
-    static THREAD: Thread = const { Thread { top: Slot::empty(), free: Slot::empty(), free_len: Cell::new(0) } };
+    static THREAD: Thread = const { Thread { top: Slot::empty(), free: Slot::empty(), free_len: Cell::new(MAX_POOLED) } };
     static KEYS: Cell<u64> = const { Cell::new(0) };
     static END: ThreadEnd = const { ThreadEnd };
 }
@@ -70,6 +70,7 @@ struct Thread {
     top: Slot,
     /// Those that are used again, one below the other.
     free: Slot,
+    /// [`MAX_POOLED`] also while nobody looks after the thread's end, so that nothing is kept.
     free_len: Cell<usize>,
 }
 
@@ -127,9 +128,19 @@ pub(crate) fn new_live() -> Box<Live> {
 
 #[cold]
 fn first_live() -> Box<Live> {
-    // Makes sure that there is somebody to look after it.
-    let _ = END.try_with(|_| ());
+    look_after_end();
     Box::default()
+}
+
+/// Makes sure that somebody ends what the thread leaves in its chain.
+#[cold]
+fn look_after_end() {
+    if END.try_with(|_| ()).is_ok() {
+        THREAD.with(|thread| match thread.free.take() {
+            None => thread.free_len.set(0),
+            pooled => thread.free.set(pooled),
+        });
+    }
 }
 
 /// Starts a span that has only a name, as a child of the current one.
@@ -193,6 +204,10 @@ pub(crate) fn enter(mut live: Box<Live>) -> u64 {
     if live.wants_brackets() {
         live.on_enter();
     }
+    // It may have been started on another thread.
+    if THREAD.with(|thread| thread.free_len.get()) == MAX_POOLED {
+        look_after_end();
+    }
     enter_usual(live)
 }
 
@@ -234,8 +249,10 @@ pub(crate) fn leave(key: u64) -> Option<Box<Live>> {
 fn leave_from_below(key: u64) -> Option<Box<Live>> {
     let mut top = take_top()?;
     let mut found = None;
+    let mut above = 0;
     let mut at = &mut top;
     while at.below.is_some() {
+        above += 1;
         if at.below.as_ref().is_some_and(|below| below.key == key) {
             found = at.below.take();
             if let Some(found) = &mut found {
@@ -245,6 +262,9 @@ fn leave_from_below(key: u64) -> Option<Box<Live>> {
         }
         let Some(below) = &mut at.below else { break };
         at = below;
+    }
+    if let Some(found) = &mut found {
+        found.bequeath_scope(&mut top, above);
     }
     set_top(Some(top));
     if let Some(found) = &mut found {
@@ -505,6 +525,27 @@ impl Live {
             let (before, scope) = (before.take(), scope.take());
             context::swap_scope(before);
             self.scope = ScopeSwitch::Set(scope);
+        }
+    }
+}
+
+impl Live {
+    /// Left before those `above` it: what it was to restore is restored by the next
+    /// of them, whose scope stays current until then.
+    fn bequeath_scope(&mut self, top: &mut Live, above: usize) {
+        let ScopeSwitch::Restore(before, scope) = &mut self.scope else { return };
+        let mut heir = None;
+        let mut at = Some(top);
+        for _ in 0..above {
+            let Some(live) = at else { break };
+            if let ScopeSwitch::Restore(before, _) = &mut live.scope {
+                heir = Some(before);
+            }
+            at = live.below.as_deref_mut();
+        }
+        if let Some(heir) = heir {
+            *heir = before.take();
+            self.scope = ScopeSwitch::Set(scope.take());
         }
     }
 }

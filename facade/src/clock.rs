@@ -1,7 +1,5 @@
 //! The time of spans: that of the wall clock, read in a few nanoseconds.
 
-use spandrel_plugin_api::Timestamp;
-
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 mod ticks;
 mod wall;
@@ -10,7 +8,7 @@ mod wall;
 /// clock again and again.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 #[inline]
-pub(crate) fn now() -> Timestamp {
+pub(crate) fn now() -> spandrel_plugin_api::Timestamp {
     ticks::now().unwrap_or_else(wall::now)
 }
 

@@ -232,6 +232,19 @@ fn a_span_moved_to_another_thread_while_entered_stays_sound() {
     assert_eq!(trace.span("elsewhere").parent_span_id, Some(moved.span_id));
 }
 
+#[test]
+fn a_guard_forgotten_on_a_thread_that_starts_nothing_costs_no_span() {
+    let trace = capture(|| {
+        let mut span = tracing::start_span("moved");
+        let span = std::thread::spawn(move || {
+            std::mem::forget(span.enter());
+            span
+        });
+        drop(span.join().unwrap());
+    });
+    assert_trace!(trace, "moved" {});
+}
+
 /// A provider that traces in every method, as an HTTP client that it uses might.
 struct CallsBack {
     calls: Arc<AtomicU64>,

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use spandrel_plugin_api::{Carrier, CarrierMut, Error, ErrorKind};
 
-use crate::{Extracted, Outgoing, Propagator};
+use crate::header::trim;
+use crate::{Extracted, Outgoing, Propagator, header};
 
 /// Values that travel with a request and all requests that follow from it.
 ///
@@ -38,7 +39,9 @@ pub struct BaggageEntry {
 ///
 /// Both ways it takes at most [`Baggage::MAX_MEMBERS`] members and
 /// [`Baggage::MAX_BYTES`] bytes, over all header lines together. Members that
-/// do not fit are left out whole; shorter ones behind them may still fit.
+/// do not fit are left out whole; shorter ones behind them may still fit. No more
+/// than twice the bytes and four times the members are looked at, white space and
+/// empty members included.
 ///
 /// Source: W3C Baggage (Candidate Recommendation, 2024), section 3.
 #[derive(Debug, Clone, Copy, Default)]
@@ -188,28 +191,30 @@ impl Propagator for BaggagePropagator {
     }
 
     fn extract(&self, carrier: &dyn Carrier, into: &mut Extracted) {
-        let mut entries = Vec::new();
-        let mut room = Room::default();
-        carrier.for_each_value(HEADER, &mut |line| {
-            for member in line.split(',').map(trim) {
-                if member.is_empty() || !room.take(member.len()) {
-                    continue;
-                }
-                if let Some(entry) = BaggageEntry::parse(member) {
-                    put(&mut entries, entry);
-                }
-            }
-        });
-        if !entries.is_empty() {
-            into.baggage = Baggage::from_entries(entries);
+        if !into.baggage.is_empty() {
+            return;
         }
+        let mut reader = None;
+        carrier.for_each_value(HEADER, &mut |line| reader.get_or_insert_with(Reader::new).read(line));
+        // Most requests have none.
+        let Some(reader) = reader else { return };
+        if reader.is_cut {
+            over_limit();
+        }
+        into.baggage = Baggage::from_entries(reader.entries);
     }
 
     fn inject(&self, outgoing: &Outgoing<'_>, carrier: &mut dyn CarrierMut) {
+        if outgoing.baggage.is_empty() {
+            carrier.remove(HEADER);
+            return;
+        }
         let mut header = String::new();
         let mut room = Room::default();
+        let mut is_cut = false;
         for entry in outgoing.baggage.iter() {
             if !room.take(entry.encoded_len()) {
+                is_cut = true;
                 continue;
             }
             if !header.is_empty() {
@@ -217,15 +222,108 @@ impl Propagator for BaggagePropagator {
             }
             entry.encode(&mut header);
         }
+        if is_cut {
+            over_limit();
+        }
         if header.is_empty() {
             carrier.remove(HEADER);
         } else {
-            carrier.set(HEADER, &header);
+            header::write(carrier, HEADER, &header);
         }
     }
 }
 
+/// Collects the members of all lines.
+struct Reader {
+    entries: Vec<BaggageEntry>,
+    /// Of the entries, in the same order. Most keys differ, and this says so quickly.
+    fingerprints: [u32; Baggage::MAX_MEMBERS],
+    room: Room,
+    /// How many bytes and members are still looked at: white space and empty members take up
+    /// no room.
+    unread_bytes: usize,
+    unread_members: usize,
+    /// Whether something did not fit.
+    is_cut: bool,
+}
+
+impl Reader {
+    const fn new() -> Self {
+        Self {
+            fingerprints: [0; Baggage::MAX_MEMBERS],
+            entries: Vec::new(),
+            room: Room::default(),
+            unread_bytes: 2 * Baggage::MAX_BYTES,
+            unread_members: 4 * Baggage::MAX_MEMBERS,
+            is_cut: false,
+        }
+    }
+
+    fn read(&mut self, line: &str) {
+        let line = match line.as_bytes().get(..self.unread_bytes) {
+            Some(begin) if line.len() > self.unread_bytes => {
+                self.is_cut = true;
+                // A part of a member would be another member.
+                &line[..begin.iter().rposition(|byte| *byte == b',').unwrap_or(0)]
+            }
+            _ => line,
+        };
+        self.unread_bytes -= line.len();
+        self.reserve(line);
+        for member in line.split(',') {
+            if self.unread_members == 0 || self.room.members == Baggage::MAX_MEMBERS {
+                self.is_cut = true;
+                return;
+            }
+            self.unread_members -= 1;
+            let member = trim(member);
+            if member.is_empty() {
+                continue;
+            }
+            if !self.room.take(member.len()) {
+                self.is_cut = true;
+            } else if let Some(entry) = BaggageEntry::parse(member) {
+                self.put(entry);
+            }
+        }
+    }
+
+    /// Makes room once for what a line may have; where a second one comes, for all that may come.
+    fn reserve(&mut self, line: &str) {
+        let left = Baggage::MAX_MEMBERS - self.room.members;
+        let members = header::commas(line) + 1;
+        if self.entries.is_empty() {
+            self.entries.reserve_exact(members.min(left));
+        } else if self.entries.capacity() - self.entries.len() < members {
+            self.entries.reserve_exact(left);
+        }
+    }
+
+    fn put(&mut self, entry: BaggageEntry) {
+        let fingerprint = fingerprint(&entry.key);
+        let is_equal = |(at, found): (usize, &u32)| *found == fingerprint && self.entries[at].key == entry.key;
+        match self.fingerprints[..self.entries.len()].iter().enumerate().position(is_equal) {
+            Some(at) => self.entries[at] = entry,
+            None => {
+                self.fingerprints[self.entries.len()] = fingerprint;
+                self.entries.push(entry);
+            }
+        }
+    }
+}
+
+/// Of the length and both ends; a long key is no more work than a short one.
+fn fingerprint(key: &str) -> u32 {
+    let (bytes, len) = (key.as_bytes(), u32::try_from(key.len()).unwrap_or(u32::MAX));
+    let ends = bytes.iter().take(8).chain(bytes.iter().rev().take(8));
+    ends.fold(len, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(*byte)))
+}
+
 const HEADER: &str = "baggage";
+
+fn over_limit() {
+    header::over_limit(HEADER, format_args!("{} members and {} bytes", Baggage::MAX_MEMBERS, Baggage::MAX_BYTES));
+}
 
 /// What of a header is used up.
 #[derive(Default)]
@@ -257,7 +355,7 @@ fn put(entries: &mut Vec<BaggageEntry>, entry: BaggageEntry) {
 
 /// Checks the properties and takes the optional white space out.
 fn parse_properties(text: &str) -> Option<String> {
-    let mut out = String::new();
+    let mut out = String::with_capacity(text.len());
     for property in text.split(';').map(trim).filter(|property| !property.is_empty()) {
         let (key, value) = match property.split_once('=') {
             Some((key, value)) => (trim(key), Some(trim(value))),
@@ -282,40 +380,70 @@ fn decode(value: &str) -> String {
     if !value.contains('%') {
         return value.to_owned();
     }
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value.as_bytes();
-    while let Some((byte, behind)) = rest.split_first() {
-        let escaped = if *byte == b'%' { behind.split_first_chunk().and_then(parse_escape) } else { None };
-        let (byte, behind) = escaped.unwrap_or((*byte, behind));
-        out.push(byte);
-        rest = behind;
+    let value = value.as_bytes();
+    let mut out = vec![0; value.len()];
+    let (mut from, mut to) = (0, 0);
+    while let Some(&byte) = value.get(from) {
+        let escaped = if byte == b'%' { value.get(from + 1..from + 3).and_then(parse_escape) } else { None };
+        from += if escaped.is_some() { 3 } else { 1 };
+        out[to] = escaped.unwrap_or(byte);
+        to += 1;
     }
-    String::from_utf8(out).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    out.truncate(to);
+    String::from_utf8(out).unwrap_or_else(|error| replace_invalid(error.as_bytes(), value.len()))
 }
 
-/// The byte that two hexadecimal digits stand for, with what is behind them.
-fn parse_escape<'a>((digits, behind): (&[u8; 2], &'a [u8])) -> Option<(u8, &'a [u8])> {
-    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
-    u8::try_from(high? << 4 | low?).ok().map(|byte| (byte, behind))
+/// Three characters made each byte that is invalid, and its replacement takes three bytes: so
+/// `capacity`, the length of what was decoded, is enough.
+fn replace_invalid(bytes: &[u8], capacity: usize) -> String {
+    let mut text = String::with_capacity(capacity);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    text
 }
 
-fn trim(text: &str) -> &str {
-    text.trim_matches([' ', '\t'])
+/// The byte that two hexadecimal digits stand for.
+fn parse_escape(digits: &[u8]) -> Option<u8> {
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    };
+    match digits {
+        [high, low] => Some(value(*high)? << 4 | value(*low)?),
+        _ => None,
+    }
 }
 
 /// Source: RFC 7230, section 3.2.6.
 fn is_token(text: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    !text.is_empty() && text.bytes().all(allowed)
+    !text.is_empty() && text.bytes().fold(true, |all, byte| all & TOKEN[usize::from(byte)])
 }
 
+static TOKEN: [bool; 256] = {
+    let mut allowed = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 0x7f {
+        allowed[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~');
+        byte += 1;
+    }
+    allowed
+};
+
+/// Without an early end, so that the compiler looks at many bytes at once.
 fn is_value(text: &str) -> bool {
-    text.bytes().all(is_octet)
+    text.bytes().fold(0, |bad, byte| bad | u8::from(!is_octet(byte))) == 0
 }
 
 /// The `baggage-octet` of the specification.
 const fn is_octet(byte: u8) -> bool {
-    matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
+    (byte >= 0x21) & (byte <= 0x7e) & (byte != b'"') & (byte != b',') & (byte != b';') & (byte != b'\\')
 }
 
 /// Whether a byte of a value stands for itself on the wire.

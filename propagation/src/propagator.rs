@@ -2,7 +2,10 @@ use std::fmt;
 
 use spandrel_plugin_api::{Carrier, CarrierMut, SpanContext};
 
-use crate::{Baggage, BaggagePropagator, TraceContextPropagator};
+use crate::{
+    B3Propagator, Baggage, BaggagePropagator, DatadogPropagator, JaegerPropagator, TraceContextPropagator,
+    XRayPropagator,
+};
 
 /// Reads and writes one format of context headers.
 ///
@@ -17,8 +20,8 @@ pub trait Propagator: Send + Sync {
 
     /// Reads what the carrier holds.
     ///
-    /// A part of `into` changes only if the carrier has a well-formed value for
-    /// it, so of several propagators the last one that finds something wins.
+    /// Of several propagators the first that finds a well-formed value wins: a
+    /// span context that is there stays, and so does a baggage.
     fn extract(&self, carrier: &dyn Carrier, into: &mut Extracted);
 
     /// Writes what goes along with an outgoing request.
@@ -53,10 +56,18 @@ impl<'a> Outgoing<'a> {
     pub const fn new(span_context: Option<&'a SpanContext>, baggage: &'a Baggage) -> Self {
         Self { span_context, baggage }
     }
+
+    /// The current span, if it can be sent.
+    pub(crate) fn valid_span_context(&self) -> Option<&'a SpanContext> {
+        self.span_context.filter(|context| context.is_valid())
+    }
 }
 
-/// The names that [`by_name`] knows.
-pub const NAMES: &[&str] = &["tracecontext", "baggage"];
+/// The names that [`by_name`] knows: those of the OpenTelemetry specification, and `datadog`.
+pub const NAMES: &[&str] = &["tracecontext", "baggage", "b3", "b3multi", "jaeger", "xray", "datadog"];
+
+/// The names of what is used if nothing is configured.
+pub const DEFAULT_NAMES: &[&str] = &["tracecontext", "baggage"];
 
 /// The propagator with this name.
 #[must_use]
@@ -64,6 +75,11 @@ pub fn by_name(name: &str) -> Option<Box<dyn Propagator>> {
     match name {
         "tracecontext" => Some(Box::new(TraceContextPropagator)),
         "baggage" => Some(Box::new(BaggagePropagator)),
+        "b3" => Some(Box::new(B3Propagator::single())),
+        "b3multi" => Some(Box::new(B3Propagator::multi())),
+        "jaeger" => Some(Box::new(JaegerPropagator)),
+        "xray" => Some(Box::new(XRayPropagator)),
+        "datadog" => Some(Box::new(DatadogPropagator)),
         _ => None,
     }
 }
@@ -76,14 +92,14 @@ impl fmt::Debug for dyn Propagator {
 
 #[cfg(test)]
 mod tests {
-    use super::{NAMES, by_name};
+    use super::{DEFAULT_NAMES, NAMES, by_name};
 
     #[test]
     fn every_name_leads_to_the_propagator_of_that_name() {
         for name in NAMES {
             assert_eq!(by_name(name).expect("is in the list").name(), *name);
         }
-        for unknown in ["", "none", "TraceContext", "b3"] {
+        for unknown in ["", "none", "TraceContext", "B3", "ottrace"] {
             assert!(by_name(unknown).is_none(), "{unknown}");
         }
     }
@@ -93,5 +109,14 @@ mod tests {
         let fields = |name| by_name(name).map(|propagator| propagator.fields());
         assert_eq!(fields("tracecontext"), Some(&["traceparent", "tracestate"][..]));
         assert_eq!(fields("baggage"), Some(&["baggage"][..]));
+        for name in NAMES.iter().filter_map(|name| fields(name)).flatten() {
+            assert_eq!(*name, name.to_ascii_lowercase());
+        }
+    }
+
+    #[test]
+    fn the_default_is_that_of_the_specification() {
+        assert_eq!(DEFAULT_NAMES, ["tracecontext", "baggage"]);
+        assert!(DEFAULT_NAMES.iter().all(|name| NAMES.contains(name)));
     }
 }

@@ -1,18 +1,7 @@
-use std::ops::Range;
-use std::sync::Arc;
-
 use spandrel_plugin_api::wire::{self, field};
 
-use crate::block::Block;
+use crate::live::Chunk;
 use crate::scopes::Scopes;
-
-/// Finished spans of one thread: a committed range of a block.
-#[derive(Clone)]
-pub(crate) struct Chunk {
-    pub(crate) block: Arc<Block>,
-    pub(crate) range: Range<usize>,
-    pub(crate) spans: u64,
-}
 
 /// Calls `export` with the chunks as the parts of one OTLP message.
 ///

@@ -6,10 +6,11 @@ use std::time::Duration;
 use spandrel_plugin_api::diagnostics::{Level, RateLimit, report};
 use spandrel_plugin_api::{BranchStats, Deadline, Error, ErrorKind, SpanBatch, SpanExporter, panics, suppression};
 
-use crate::batch::{Chunk, with_parts};
+use crate::batch::with_parts;
 use crate::block::lock;
 use crate::config::{BatchConfig, OverflowPolicy};
 use crate::core::Core;
+use crate::live::Chunk;
 
 /// The way to one exporter: a bounded queue and the worker that empties it.
 pub(crate) struct Branch {

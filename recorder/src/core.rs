@@ -5,11 +5,11 @@ use spandrel_plugin_api::diagnostics::RateLimit;
 use spandrel_plugin_api::wire::{self, field};
 use spandrel_plugin_api::{Deadline, Error, Resource, SpanExporter, Stats};
 
-use crate::batch::Chunk;
-use crate::block::{BLOCK_BYTES, Block, BlockWriter, Pool, lock};
+use crate::block::{BLOCK_BYTES, BlockWriter, Pool, lock};
 use crate::branch::{self, Branch, LossReason};
 use crate::config::{OverflowPolicy, RecorderConfig};
 use crate::fork;
+use crate::live::{Chunk, LiveBlock};
 use crate::scopes::Scopes;
 use crate::writers::Ledger;
 
@@ -37,13 +37,6 @@ struct State {
     ledgers: Vec<Arc<Ledger>>,
     /// Spans recorded by threads that have ended, or without a thread's block.
     recorded: u64,
-}
-
-/// A block that a thread writes to, and what of it was taken already.
-struct LiveBlock {
-    block: Arc<Block>,
-    bytes: usize,
-    spans: u32,
 }
 
 impl Core {
@@ -121,8 +114,7 @@ impl Core {
     /// A block for this thread with room for `len` bytes, reachable by the workers.
     pub(crate) fn new_block(self: &Arc<Self>, len: usize) -> BlockWriter {
         let writer = BlockWriter::new(&self.pool, len.max(BLOCK_BYTES));
-        let block = Arc::clone(writer.block());
-        lock(&self.state).live.push(LiveBlock { block, bytes: 0, spans: 0 });
+        lock(&self.state).live.push(LiveBlock::new(writer.block()));
         self.ensure_workers();
         writer
     }
@@ -144,8 +136,7 @@ impl Core {
         writer.append(scope, bytes);
         let mut state = lock(&self.state);
         state.recorded += 1;
-        let block = Arc::clone(writer.block());
-        self.queue(LiveBlock { block, bytes: 0, spans: 0 }.take());
+        self.queue(LiveBlock::new(writer.block()).take());
     }
 
     /// Counts a span as recorded and lost, in every branch.
@@ -223,7 +214,7 @@ impl Core {
 
     pub(crate) fn stats(&self) -> Stats {
         let state = lock(&self.state);
-        let in_blocks = state.live.iter().map(|live| u64::from(live.block.committed().1 - live.spans)).sum();
+        let in_blocks = state.live.iter().map(LiveBlock::waiting).sum();
         let mut stats = Stats::default();
         stats.branches = self.branches.iter().map(|branch| branch.stats(in_blocks)).collect();
         stats.recorded = state.recorded + state.ledgers.iter().map(|l| l.recorded()).sum::<u64>();
@@ -233,20 +224,5 @@ impl Core {
 
     pub(crate) fn count_panic(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-impl LiveBlock {
-    /// What was committed since the last time.
-    fn take(&mut self) -> Option<Chunk> {
-        let (bytes, spans) = self.block.committed();
-        if bytes == self.bytes {
-            return None;
-        }
-        let chunk =
-            Chunk { block: Arc::clone(&self.block), range: self.bytes..bytes, spans: u64::from(spans - self.spans) };
-        self.bytes = bytes;
-        self.spans = spans;
-        Some(chunk)
     }
 }

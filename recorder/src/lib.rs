@@ -7,6 +7,7 @@ mod span;
 
 mod block;
 mod core;
+mod live;
 mod scopes;
 mod sync;
 mod writers;

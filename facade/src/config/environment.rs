@@ -271,6 +271,17 @@ mod tests {
     }
 
     #[test]
+    fn propagators_have_the_names_of_opentelemetry() {
+        assert_eq!(read(&[]).unwrap().propagators, ["tracecontext", "baggage"]);
+        let all = "tracecontext,baggage,b3,b3multi,jaeger,xray,datadog";
+        assert_eq!(read(&[("TRACING_PROPAGATORS", all)]).unwrap().propagators.join(","), all);
+        // Of theirs, what is unknown is left out.
+        let theirs = "b3multi, ottrace,tracecontext,xray";
+        assert_eq!(read(&[("OTEL_PROPAGATORS", theirs)]).unwrap().propagators, ["b3multi", "tracecontext", "xray"]);
+        assert!(read(&[("OTEL_PROPAGATORS", "none")]).unwrap().propagators.is_empty());
+    }
+
+    #[test]
     fn provider_settings_reach_the_table() {
         let settings =
             read(&[("TRACING_PROVIDER__FILE__PATH", "/tmp/x"), ("TRACING_PROVIDER__FILE__ROTATE__MAX_BYTES", "100")])

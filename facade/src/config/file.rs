@@ -227,7 +227,7 @@ mod tests {
                 "spandrel.toml:2:1: the environment variable NOPE is not set; set it, or write ${NOPE:-default}",
             ),
             ("[batch]\nqueue_bytes = 0", "spandrel.toml:2:1: `queue_bytes` must be at least 65536, not 0"),
-            ("propagators = ['b4']", "spandrel.toml:1:1: there is no propagator `b4`"),
+            ("propagators = ['b4']", "spandrel.toml:1:1: there is no propagator `b4`; did you mean `b3`?"),
         ] {
             let error = read(text).err().unwrap_or_default();
             assert!(error.starts_with(message), "{text:?}\n  {error}\n  {message}");

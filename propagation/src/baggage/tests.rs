@@ -137,6 +137,21 @@ fn members_beyond_the_limits_are_left_out_whole() {
 }
 
 #[test]
+fn not_much_more_than_the_limits_is_looked_at() {
+    let blank = " ".repeat(Baggage::MAX_BYTES);
+    assert_eq!(inject(&extract(&[&format!("a=1,{blank},b=2")])).as_deref(), Some("a=1,b=2"));
+    assert_eq!(inject(&extract(&[&format!("a=1,{blank},{blank},b=2")])).as_deref(), Some("a=1"));
+    assert_eq!(inject(&extract(&[&blank, &blank, "b=2"])), None);
+    assert_eq!(inject(&extract(&[&blank, "b=2"])).as_deref(), Some("b=2"));
+    assert_eq!(inject(&extract(&["a=1", &",".repeat(100_000), "b=2"])).as_deref(), Some("a=1"));
+    assert_eq!(inject(&extract(&["a=1", &",".repeat(253), "b=2"])).as_deref(), Some("a=1,b=2"));
+    assert_eq!(inject(&extract(&["a=1", &",".repeat(254), "b=2"])).as_deref(), Some("a=1"));
+    // A member that is cut would be another one.
+    let cut = format!("a=1,{}b={}", " ".repeat(2 * Baggage::MAX_BYTES - 10), "2".repeat(100));
+    assert_eq!(inject(&extract(&[&cut])).as_deref(), Some("a=1"));
+}
+
+#[test]
 fn what_grows_by_encoding_is_left_out_whole() {
     let grows = "%ff".repeat(2_000);
     let baggage = extract(&[&format!("a={grows},b=1")]);
@@ -162,12 +177,12 @@ fn what_the_application_adds_beyond_the_limits_is_not_sent() {
 }
 
 #[test]
-fn keeps_what_was_known_if_the_header_has_nothing() {
+fn keeps_what_was_known() {
     let mut into = Extracted { baggage: extract(&["a=1"]), ..Extracted::default() };
     BaggagePropagator.extract(&vec![("baggage", "nonsense")], &mut into);
     assert_eq!(into.baggage.get("a"), Some("1"));
-    BaggagePropagator.extract(&vec![("Baggage", "b=2")], &mut into);
-    assert_eq!(triples(&into.baggage), [("b", "2", "")]);
+    BaggagePropagator.extract(&vec![("Baggage", "b=2,a=3")], &mut into);
+    assert_eq!(triples(&into.baggage), [("a", "1", "")]);
 }
 
 #[test]

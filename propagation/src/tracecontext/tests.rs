@@ -1,6 +1,6 @@
 use spandrel_plugin_api::{Carrier, SpanContext};
 
-use super::{MAX_STATE_LEN, TRACEPARENT, TraceContextPropagator};
+use super::{TRACEPARENT, TraceContextPropagator};
 use crate::{Baggage, Extracted, Outgoing, Propagator};
 
 const PARENT: &str = "00-12345678901234567890123456789012-1234567890123456-01";
@@ -133,13 +133,17 @@ fn header_names_compare_without_regard_to_case_and_in_one_word() {
 }
 
 #[test]
-fn an_extracted_context_is_remote_and_replaces_only_when_well_formed() {
+fn an_extracted_context_is_remote_and_stays() {
     let mut into = Extracted::default();
     TraceContextPropagator.extract(&vec![(TRACEPARENT, PARENT)], &mut into);
     assert!(into.span_context.as_ref().is_some_and(SpanContext::is_remote));
 
-    TraceContextPropagator.extract(&vec![(TRACEPARENT, "nonsense")], &mut into);
-    assert!(into.span_context.is_some());
+    let known = into.span_context.clone();
+    let other = PARENT.replace('9', "8");
+    for header in ["nonsense", &other] {
+        TraceContextPropagator.extract(&vec![(TRACEPARENT, header)], &mut into);
+        assert_eq!(into.span_context, known);
+    }
 }
 
 #[test]
@@ -227,17 +231,29 @@ fn as_many_members_as_the_specification_allows() {
 
 #[test]
 fn the_longest_trace_state_is_kept_and_longer_text_is_not_looked_at() {
-    let member = |i: u32| format!("{i:02}{}={}", "k".repeat(254), "v".repeat(256));
-    let longest: Vec<String> = (0..32).map(member).collect();
+    let member = |i: u32| format!("{i:02}{}={}", "k".repeat(254), "v".repeat(254));
+    let longest: Vec<String> = (10..26).map(member).collect();
     let joined = longest.join(",");
-    assert_eq!(joined.len() + 1, MAX_STATE_LEN);
+    assert_eq!(joined.len(), TraceContextPropagator::MAX_STATE_BYTES - 1);
     assert_eq!(state(&[&joined]), joined);
     let lines: Vec<&str> = longest.iter().map(String::as_str).collect();
     assert_eq!(state(&lines), joined);
+    assert_eq!(state(&[&joined, "a=1"]), "");
 
-    let padded = format!("foo=1{}", " ".repeat(MAX_STATE_LEN));
+    assert_eq!(state(&[&format!("a=1{}", ",".repeat(127))]), "a=1");
+    assert_eq!(state(&[&format!("a=1{}", ",".repeat(128))]), "");
+
+    let padded = format!("foo=1{}", " ".repeat(TraceContextPropagator::MAX_STATE_BYTES));
     assert_eq!(state(&[&padded]), "");
     assert_eq!(state(&["foo=1", &padded, "bar=2"]), "");
+}
+
+#[test]
+fn a_traceparent_of_a_later_version_may_have_512_bytes() {
+    let ids = "12345678901234567890123456789012-1234567890123456";
+    let longest = format!("cc-{ids}-01-{}", "x".repeat(512 - 56));
+    assert_eq!(passed_on(&longest), Some(PARENT.to_owned()));
+    assert_eq!(passed_on(&format!("{longest}x")), None);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! The hand-over of finished spans in every order that threads can run in.
 //!
-//! The block is the recorder's own code over the atomics, locks and counters of
-//! loom, which is told of each access to the bytes. What the recorder's core does
-//! with blocks is written down here again, in short: who holds which lock, what is
-//! taken, what is sealed.
+//! The block, and what is taken of it, are the recorder's own code over the atomics,
+//! locks and counters of loom, which is told of each access to the bytes. What the
+//! recorder's core does with them is written down here again, in short: who holds
+//! which lock, and when blocks are collected and sealed.
 //!
 //! `RUSTFLAGS="--cfg loom" cargo test --release -p spandrel-recorder --test loom`
 #![cfg(loom)]
@@ -11,11 +11,12 @@
 #[allow(dead_code, reason = "not all of it is needed here")]
 #[path = "../../src/block.rs"]
 mod block;
+#[path = "../../src/live.rs"]
+mod live;
 mod sync;
 
-use std::ops::Range;
-
-use crate::block::{BLOCK_BYTES, Block, BlockWriter, Pool, lock};
+use crate::block::{BLOCK_BYTES, BlockWriter, Pool, lock};
+use crate::live::{Chunk, LiveBlock};
 use crate::sync::{Arc, Mutex};
 
 /// As the core of a recorder: blocks that are written to, and chunks on their way.
@@ -23,18 +24,6 @@ struct Core {
     pool: Arc<Pool>,
     live: Mutex<Vec<LiveBlock>>,
     queue: Mutex<Vec<Chunk>>,
-}
-
-struct LiveBlock {
-    block: Arc<Block>,
-    bytes: usize,
-    spans: u32,
-}
-
-struct Chunk {
-    block: Arc<Block>,
-    range: Range<usize>,
-    spans: u32,
 }
 
 /// A span is so many bytes of its number.
@@ -51,8 +40,7 @@ impl Core {
 
     fn new_block(&self) -> BlockWriter {
         let writer = BlockWriter::new(&self.pool, BLOCK_BYTES);
-        let block = Arc::clone(writer.block());
-        lock(&self.live).push(LiveBlock { block, bytes: 0, spans: 0 });
+        lock(&self.live).push(LiveBlock::new(writer.block()));
         writer
     }
 
@@ -74,42 +62,29 @@ impl Core {
     }
 
     /// The spans in blocks, as a reader of statistics counts them.
-    fn in_blocks(&self) -> u32 {
-        lock(&self.live).iter().map(|live| live.block.committed().1 - live.spans).sum()
+    fn in_blocks(&self) -> u64 {
+        lock(&self.live).iter().map(LiveBlock::waiting).sum()
     }
 
     /// Takes what is queued, and the numbers of the spans in it.
     fn export(&self) -> Vec<u8> {
         let chunks = std::mem::take(&mut *lock(&self.queue));
-        chunks.iter().flat_map(Chunk::numbers).collect()
+        chunks.iter().flat_map(numbers).collect()
     }
 }
 
-impl LiveBlock {
-    fn take(&mut self) -> Option<Chunk> {
-        let (bytes, spans) = self.block.committed();
-        if bytes == self.bytes {
-            return None;
+/// The numbers of the spans in a chunk.
+fn numbers(chunk: &Chunk) -> Vec<u8> {
+    let mut numbers = Vec::new();
+    for (scope, range) in chunk.block.runs(chunk.range.clone()) {
+        for span in chunk.block.read(range).chunks(SPAN_BYTES) {
+            assert_eq!(span, [span[0]; SPAN_BYTES], "a span is there as a whole");
+            assert_eq!(scope, scope_of(span[0]));
+            numbers.push(span[0]);
         }
-        let chunk = Chunk { block: Arc::clone(&self.block), range: self.bytes..bytes, spans: spans - self.spans };
-        (self.bytes, self.spans) = (bytes, spans);
-        Some(chunk)
     }
-}
-
-impl Chunk {
-    fn numbers(&self) -> Vec<u8> {
-        let mut numbers = Vec::new();
-        for (scope, range) in self.block.runs(self.range.clone()) {
-            for span in self.block.read(range).chunks(SPAN_BYTES) {
-                assert_eq!(span, [span[0]; SPAN_BYTES], "a span is there as a whole");
-                assert_eq!(scope, scope_of(span[0]));
-                numbers.push(span[0]);
-            }
-        }
-        assert_eq!(numbers.len(), self.spans as usize, "as many spans as were counted");
-        numbers
-    }
+    assert_eq!(numbers.len() as u64, chunk.spans, "as many spans as were counted");
+    numbers
 }
 
 fn scope_of(number: u8) -> u32 {

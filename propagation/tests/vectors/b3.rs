@@ -1,0 +1,81 @@
+//! Ids of 64 and 128 bits, one header or several.
+
+use crate::{Incoming, Written, incoming, written};
+
+#[rustfmt::skip]
+pub(crate) const INCOMING: &[Incoming] = &[
+    incoming("b3-propagation README, Single Header", &[("b3", "{T}-{S}-1-05e3ac9a4f6e3b90")], "{T}-{S}-01"),
+    incoming("b3-propagation README, Single Header", &[("B3", "{T}-{S}-1")], "{T}-{S}-01"),
+    incoming("b3-propagation README, deny", &[("b3", "{T}-{S}-0")], "{T}-{S}-00"),
+    incoming("b3-propagation README, debug", &[("b3", "{T}-{S}-d")], "{T}-{S}-01 b3=d"),
+    incoming("brave B3SingleFormatTest, idsNotYetSampled128", &[("b3", "{T}-{S}")], "{T}-{S}-01"),
+    incoming("brave B3SingleFormatTest, idsNotYetSampled", &[("b3", "{LOWER}-{S}")], "{T64}-{S}-01"),
+    incoming("brave B3SingleFormatTest, parentid_notYetSampled", &[("b3", "{LOWER}-{S}-05e3ac9a4f6e3b90")], "{T64}-{S}-01"),
+    incoming("system-tests, test_headers_b3_extract_valid", &[("b3", "000000000000000000000000075bcd15-000000003ade68b1-1")], "000000000000000000000000075bcd15-000000003ade68b1-01"),
+    incoming("system-tests, test_headers_b3_extract_invalid", &[("b3", "0-0-1")], "none"),
+    incoming("system-tests, test_b3single_128_bit_propagation", &[("b3", "640cfd8d00000000abcdefab12345678-000000003ade68b1-1")], "640cfd8d00000000abcdefab12345678-000000003ade68b1-01"),
+    incoming("system-tests, test_b3single_128_bit_propagation_and_generation", &[("b3", "abcdefab12345678-000000003ade68b1-1")], "0000000000000000abcdefab12345678-000000003ade68b1-01"),
+    incoming("b3-propagation README, deny without ids", &[("b3", "0")], "none"),
+    incoming("brave B3SingleFormatTest, sampled", &[("b3", "1")], "none"),
+    incoming("b3-propagation README, debug without ids", &[("b3", "d")], "none"),
+    incoming("brave B3SingleFormatTest, malformed_traceId", &[("b3", "a3ce929d0e0e473?-{S}")], "none"),
+    incoming("brave B3SingleFormatTest, malformed_id", &[("b3", "{LOWER}-00f067aa0ba902b?")], "none"),
+    incoming("brave B3SingleFormatTest, malformed_parentid", &[("b3", "{LOWER}-{S}-05e3ac9a4f6e3b9?")], "none"),
+    incoming("brave B3SingleFormatTest, malformed", &[("b3", "not-a-tumor")], "none"),
+    incoming("brave B3SingleFormatTest, malformed_uuid", &[("b3", "b970dafd-0d95-40aa-95d8-1d8725aebe40")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "-")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "{LOWER}-")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "{LOWER}")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "a3ce929d0e0e473-{S}")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "{LOWER}-00f067aa0ba902b")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "{LOWER}-{S}-")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "{LOWER}-{S}-1-")], "none"),
+    incoming("brave B3SingleFormatTest, truncated", &[("b3", "{LOWER}-{S}-1-05e3ac9a4f6e3b9")], "none"),
+    incoming("brave B3SingleFormatTest, tooBig", &[("b3", "{LOWER}-{S}-{T}")], "none"),
+    incoming("brave B3SingleFormatTest, tooBig", &[("b3", "{T}{LOWER}-{S}-{LOWER}")], "none"),
+    incoming("our own, a decision that is none", &[("b3", "{T}-{S}-2")], "none"),
+    incoming("our own, more than four parts", &[("b3", "{T}-{S}-1-05e3ac9a4f6e3b90-1")], "none"),
+    incoming("our own, zero trace id", &[("b3", "00000000000000000000000000000000-{S}-1")], "none"),
+    incoming("our own, zero span id", &[("b3", "{T}-0000000000000000-1")], "none"),
+    incoming("our own, two lines", &[("b3", "{T}-{S}-1"), ("b3", "{T}-{S}-1")], "none"),
+    incoming("our own, longer than any", &[("b3", "{T}-{S}-1{T}{T}{T}{T}")], "none"),
+    incoming("our own, a line feed", &[("b3", "{T}-{S}-1\n")], "none"),
+    incoming("OTel Python propagators/b3, ids in any case", &[("b3", "4BF92F3577B34DA6A3CE929D0E0E4736-00F067AA0BA902B7-1")], "{T}-{S}-01"),
+    incoming("b3-propagation README, Multiple Headers", &[("X-B3-TraceId", "{T}"), ("X-B3-ParentSpanId", "05e3ac9a4f6e3b90"), ("X-B3-SpanId", "{S}"), ("X-B3-Sampled", "1")], "{T}-{S}-01"),
+    incoming("b3-propagation README, TraceId", &[("X-B3-TraceId", "{LOWER}"), ("X-B3-SpanId", "{S}"), ("X-B3-Sampled", "1")], "{T64}-{S}-01"),
+    incoming("b3-propagation README, deny", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "0")], "{T}-{S}-00"),
+    incoming("b3-propagation README, defer", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}")], "{T}-{S}-01"),
+    incoming("b3-propagation README, debug", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-flags", "1")], "{T}-{S}-01 b3=d"),
+    incoming("OTel spec, context/api-propagators, B3 extract: true", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "true")], "{T}-{S}-01"),
+    incoming("OTel spec, context/api-propagators, B3 extract: false", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "false")], "{T}-{S}-00"),
+    incoming("OTel Python propagators/b3, True", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "True")], "{T}-{S}-01"),
+    incoming("our own, flags of 0 say nothing", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "0"), ("x-b3-flags", "0")], "{T}-{S}-00"),
+    incoming("our own, debug wins over deny", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "0"), ("x-b3-flags", "1")], "{T}-{S}-01 b3=d"),
+    incoming("system-tests, test_headers_b3multi_extract_invalid", &[("x-b3-traceid", "0"), ("x-b3-spanid", "0"), ("x-b3-sampled", "1")], "none"),
+    incoming("b3-propagation README, deny without ids", &[("x-b3-sampled", "0")], "none"),
+    incoming("our own, no span id", &[("x-b3-traceid", "{T}"), ("x-b3-sampled", "1")], "none"),
+    incoming("our own, no trace id", &[("x-b3-spanid", "{S}"), ("x-b3-sampled", "1")], "none"),
+    incoming("our own, a decision that is none", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "yes")], "none"),
+    incoming("our own, a line twice", &[("x-b3-traceid", "{T}"), ("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}")], "none"),
+    incoming("our own, a trace id of 24 digits", &[("x-b3-traceid", "{LOWER}a3ce929d"), ("x-b3-spanid", "{S}")], "none"),
+    incoming("OTel spec, context/api-propagators: b3 before the others", &[("b3", "{T}-{S}-0"), ("x-b3-traceid", "{LOWER}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "1")], "{T}-{S}-00"),
+    incoming("our own, a malformed b3 does not hide the others", &[("b3", "nonsense"), ("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "1")], "{T}-{S}-01"),
+];
+
+#[rustfmt::skip]
+pub(crate) const WRITTEN_SINGLE: &[Written] = &[
+    written("OTel spec, context/api-propagators, B3 inject", "{T}-{S}-01", &[("b3", "{T}-{S}-1")]),
+    written("OTel spec, context/api-propagators, B3 inject", "{T}-{S}-00", &[("b3", "{T}-{S}-0")]),
+    written("OTel spec, context/api-propagators, debug is passed on", "{T}-{S}-01 a=1,b3=d", &[("b3", "{T}-{S}-d")]),
+    written("our own, debug without sampled is none", "{T}-{S}-00 b3=d", &[("b3", "{T}-{S}-0")]),
+    written("our own, another member of that name", "{T}-{S}-01 b3=x", &[("b3", "{T}-{S}-1")]),
+    written("our own, 64 bits are padded", "{T64}-{S}-01", &[("b3", "{T64}-{S}-1")]),
+];
+
+#[rustfmt::skip]
+pub(crate) const WRITTEN_MULTI: &[Written] = &[
+    written("OTel spec, context/api-propagators, no parent span id", "{T}-{S}-01", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "1")]),
+    written("OTel spec, context/api-propagators, B3 inject", "{T}-{S}-02", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-sampled", "0")]),
+    written("b3-propagation README, debug implies accept", "{T}-{S}-01 b3=d", &[("x-b3-traceid", "{T}"), ("x-b3-spanid", "{S}"), ("x-b3-flags", "1")]),
+];
