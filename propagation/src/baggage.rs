@@ -248,7 +248,7 @@ struct Reader {
 }
 
 impl Reader {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             fingerprints: [0; Baggage::MAX_MEMBERS],
             entries: Vec::new(),

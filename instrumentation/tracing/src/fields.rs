@@ -161,12 +161,13 @@ impl Fields {
         match name {
             "message" => self.special.message = Some(text),
             _ if name.starts_with("log.") => self.put_log(name, text),
-            _ => {
-                if name == "error" {
-                    self.special.error = Some(text);
-                }
-                self.list.push((name, Kept::Text(text)));
+            "error" => {
+                self.special.error = Some(text);
+                // The message comes first, if there is one.
+                let is_exception = self.special.message.is_none();
+                self.list.push((if is_exception { EXCEPTION_MESSAGE } else { name }, Kept::Text(text)));
             }
+            _ => self.list.push((name, Kept::Text(text))),
         }
     }
 

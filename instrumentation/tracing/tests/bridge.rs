@@ -218,6 +218,8 @@ fn events_belong_to_the_innermost_span() {
     assert_eq!((events("inner"), events("other")), (vec!["inside".to_owned()], vec!["elsewhere".to_owned()]));
     let keys: Vec<_> = trace.span("outer").events[0].attributes.iter().map(|a| a.key.as_str()).collect();
     assert_eq!(keys, ["level", "items", "total"]);
+    let keys: Vec<_> = trace.span("outer").events[2].attributes.iter().map(|a| a.key.as_str()).collect();
+    assert_eq!(keys, ["level", "exception.message", "kind"]);
 }
 
 #[test]
@@ -229,7 +231,9 @@ fn events_of_level_error_make_the_status() {
     };
     let trace = record(run);
     assert_trace!(trace, "plain" (status: error) {} "told" (status: error) {} "fine" (status: unset) {});
-    assert_eq!(trace.span("told").status, StatusData::Error("declined".into()));
+    let told = trace.span("told");
+    assert_eq!(told.status, StatusData::Error("declined".into()));
+    assert_eq!((told.events[0].name.as_str(), told.events[0].attributes[1].key.as_str()), ("it broke", "error"));
     let trace = with_layer(layer().with_error_events(false), run);
     assert_trace!(trace, "plain" (status: unset) {} "told" (status: unset) {} "fine" (status: unset) {});
     let trace = with_layer(layer().with_events(false), run);
