@@ -368,7 +368,7 @@ pub(crate) fn set_attribute(key: u64, attribute: &Attribute<'_>) {
     }
     let Some(mut top) = take_top() else { return };
     if top.key == key && top.keeps_attribute(attribute) {
-        top.span.put_attribute(attribute);
+        top.span.set_attribute(attribute);
         return set_top(Some(top));
     }
     set_top(Some(top));

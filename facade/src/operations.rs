@@ -91,17 +91,15 @@ pub(crate) use span_operations;
 impl Live {
     pub(crate) fn set_attributes(&mut self, attributes: &[Attribute<'_>]) {
         let Some(tracer) = self.tracer else { return };
-        match (self.recording, tracer.recorder()) {
-            (Recording::Here, Some(recorder)) => {
-                for attribute in attributes {
-                    if tracer.redaction.keeps_attribute(attribute) {
-                        recorder.add_attribute(&mut self.span, attribute);
-                    } else {
-                        self.set_clean_attributes(tracer, std::slice::from_ref(attribute));
-                    }
-                }
+        if self.recording != Recording::Here {
+            return self.set_clean_attributes(tracer, attributes);
+        }
+        for attribute in attributes {
+            if tracer.redaction.keeps_attribute(attribute) {
+                self.span.set_attribute(attribute);
+            } else {
+                self.set_clean_attributes(tracer, std::slice::from_ref(attribute));
             }
-            _ => self.set_clean_attributes(tracer, attributes),
         }
     }
 

@@ -1,8 +1,13 @@
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use spandrel_plugin_api::{Attribute, Value};
+
+mod separators;
+mod verdict;
+
+use separators::may_name_secrets;
+use verdict::{VERDICTS, Verdict, known};
 
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[REDACTED]";
@@ -239,131 +244,6 @@ impl Clean<'_> {
             _ => Vec::new(),
         }
     }
-}
-
-thread_local! {
-    /// Services have few keys, nearly all of them static, and the verdict depends on
-    /// the text of the key alone.
-    static VERDICTS: [Verdict; 128] = const { [const { Verdict::none() }; 128] };
-}
-
-#[inline(never)]
-fn known(slot: usize, redaction: u32, key: &str) -> Option<bool> {
-    VERDICTS.with(|verdicts| verdicts.get(slot)?.of(redaction, key))
-}
-
-/// What was found of a key, with the key: its place tells where to look, and its
-/// text whether it is the one.
-struct Verdict {
-    redaction: Cell<u32>,
-    is_plain: Cell<bool>,
-    len: Cell<u8>,
-    words: [Cell<u64>; 6],
-}
-
-impl Verdict {
-    const fn none() -> Self {
-        Self {
-            redaction: Cell::new(0),
-            is_plain: Cell::new(false),
-            len: Cell::new(0),
-            words: [const { Cell::new(0) }; 6],
-        }
-    }
-
-    #[inline]
-    fn slot_of(key: &str) -> usize {
-        let place = key.as_ptr().addr() as u64 ^ (key.len() as u64) << 32;
-        (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize
-    }
-
-    fn set(&self, redaction: u32, key: &str, is_plain: bool) {
-        // A longer key is judged each time.
-        let (Ok(len), true) = (u8::try_from(key.len()), key.len() <= 48) else { return };
-        self.redaction.set(redaction);
-        self.is_plain.set(is_plain);
-        self.len.set(len);
-        for (i, word) in self.words.iter().enumerate() {
-            word.set(word_of(key.as_bytes(), i));
-        }
-    }
-
-    #[inline(always)]
-    fn of(&self, redaction: u32, key: &str) -> Option<bool> {
-        let key = key.as_bytes();
-        if self.redaction.get() != redaction || usize::from(self.len.get()) != key.len() {
-            return None;
-        }
-        let differ = |i: usize| self.words[i].get() ^ word_of(key, i);
-        let differ = match key.len() {
-            0..8 => differ(0),
-            8..=16 => differ(0) | differ(1),
-            17..=32 => differ(0) | differ(1) | differ(2) | differ(3),
-            _ => differ(0) | differ(1) | differ(2) | differ(3) | differ(4) | differ(5),
-        };
-        (differ == 0).then_some(self.is_plain.get())
-    }
-}
-
-/// Some eight bytes of a key: the first, the last, and those next to them in turn.
-/// Two are all of a key up to 16, four up to 32, six up to 48 bytes; one up to 7.
-#[inline(always)]
-fn word_of(key: &[u8], i: usize) -> u64 {
-    let at = if i.is_multiple_of(2) { i / 2 * 8 } else { key.len().wrapping_sub((i / 2 + 1) * 8) };
-    if let Some(word) = key.get(at..).and_then(|rest| rest.first_chunk()) {
-        return u64::from_le_bytes(*word);
-    }
-    match (key.first_chunk(), key.last_chunk(), key) {
-        (Some(first), Some(last), _) => {
-            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
-        }
-        (_, _, [first, .., last]) => u64::from_le_bytes([*first, key[key.len() / 2], *last, 0, 0, 0, 0, 0]),
-        (_, _, [only]) => u64::from(*only),
-        _ => 0,
-    }
-}
-
-/// Whether there may be a `=` or a `:` in a text, without which it names no secret:
-/// whether there is one of `:;<=>?`, which can be told for eight bytes at once.
-#[inline(always)]
-fn may_name_secrets(text: &[u8]) -> bool {
-    let word = |word: Option<&[u8; 8]>| word.map_or(0, |word| separators(u64::from_le_bytes(*word)));
-    // Words from either end, which may overlap.
-    let len = text.len();
-    match len {
-        0..4 => text.iter().any(|byte| matches!(byte, b':'..=b'?')),
-        4..8 => match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) => {
-                separators(u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))) != 0
-            }
-            _ => true,
-        },
-        8..=16 => word(text.first_chunk()) | word(text.last_chunk()) != 0,
-        17..=32 => {
-            let ends = word(text.first_chunk()) | word(text.last_chunk());
-            ends | word(text[8..].first_chunk()) | word(text[..len - 8].last_chunk()) != 0
-        }
-        _ => may_name_secrets_within(text),
-    }
-}
-
-#[inline(never)]
-fn may_name_secrets_within(text: &[u8]) -> bool {
-    let (words, rest) = text.as_chunks();
-    let found = words.iter().fold(0, |found, word| found | separators(u64::from_le_bytes(*word)));
-    found != 0 || rest.iter().any(|byte| matches!(byte, b':'..=b'?'))
-}
-
-/// Sets the high bit of each of eight bytes that is one of `:;<=>?`.
-#[inline]
-const fn separators(word: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 0xff;
-    const HIGH: u64 = ONES * 0x80;
-    // No sum of seven bits and one of these numbers reaches the next byte.
-    let low = word & !HIGH;
-    let from_colon = low + ONES * (0x80 - b':' as u64);
-    let after_question_mark = low + ONES * (0x80 - b'?' as u64 - 1);
-    from_colon & !after_question_mark & !word & HIGH
 }
 
 /// The parts of a key in lower case.

@@ -138,8 +138,10 @@ impl Span {
     /// Moves the live half into this thread's chain.
     #[inline]
     pub(crate) fn move_in(&mut self) -> Option<u64> {
-        // A guard was forgotten: entered again, the span becomes the innermost one.
-        self.move_out();
+        if self.entered.is_some() {
+            // A guard was forgotten: entered again, the span becomes the innermost one.
+            self.move_out();
+        }
         let live = self.live.take()?;
         self.entered = Some(chain::enter(live));
         self.entered

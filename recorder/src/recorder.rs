@@ -113,12 +113,6 @@ impl Recorder {
         span.set_attributes(attributes);
     }
 
-    /// Sets one attribute.
-    #[inline(always)]
-    pub fn add_attribute(&self, span: &mut RunningSpan, attribute: &Attribute<'_>) {
-        span.set_attribute(attribute);
-    }
-
     /// Adds something that happened.
     #[inline]
     pub fn add_event(&self, span: &mut RunningSpan, event: &Event<'_>) {

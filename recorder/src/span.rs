@@ -204,14 +204,9 @@ impl RunningSpan {
         }
     }
 
-    /// Sets an attribute; a key that is there already gets the new value.
+    /// Sets an attribute of a span that was begun; a key that is there already gets the new value.
     #[inline(always)]
-    pub fn put_attribute(&mut self, attribute: &Attribute<'_>) {
-        self.set_attribute(attribute);
-    }
-
-    #[inline(always)]
-    pub(crate) fn set_attribute(&mut self, attribute: &Attribute<'_>) {
+    pub fn set_attribute(&mut self, attribute: &Attribute<'_>) {
         let key = attribute.key.as_bytes();
         let bit = key_bit(key);
         if (self.keys & bit != 0 || self.attributes.len() >= self.max_attributes || key.is_empty())
