@@ -167,6 +167,13 @@ impl BaggageEntry {
 
     fn encode(&self, out: &mut String) {
         out.extend([&self.key, "="]);
+        self.encode_value(out);
+        if !self.properties.is_empty() {
+            out.extend([";", &self.properties]);
+        }
+    }
+
+    fn encode_value(&self, out: &mut String) {
         for byte in self.value.bytes() {
             if is_plain(byte) {
                 out.push(char::from(byte));
@@ -174,9 +181,6 @@ impl BaggageEntry {
                 // Writing into memory does not fail.
                 let _ = write!(out, "%{byte:02X}");
             }
-        }
-        if !self.properties.is_empty() {
-            out.extend([";", &self.properties]);
         }
     }
 }
@@ -233,6 +237,39 @@ impl Propagator for BaggagePropagator {
     }
 }
 
+/// Reads members that have a header each, whose name is `prefix` and the key.
+pub(crate) fn read_prefixed(prefix: &'static str, carrier: &dyn Carrier, into: &mut Extracted) {
+    if !into.baggage.is_empty() {
+        return;
+    }
+    let mut reader = None;
+    carrier.for_each_prefixed(prefix, &mut |key, value| {
+        reader.get_or_insert_with(Reader::new).add(key, trim(value));
+    });
+    let Some(reader) = reader else { return };
+    if reader.is_cut {
+        over_limit();
+    }
+    into.baggage = Baggage::from_entries(reader.entries);
+}
+
+/// Writes a header for each member; properties have no place there.
+pub(crate) fn write_prefixed(prefix: &'static str, baggage: &Baggage, carrier: &mut dyn CarrierMut) {
+    let mut room = Room::default();
+    let (mut name, mut value) = (String::new(), String::new());
+    for entry in baggage.iter() {
+        if !room.take(entry.encoded_len()) {
+            over_limit();
+            continue;
+        }
+        name.clear();
+        name.extend([prefix, &entry.key]);
+        value.clear();
+        entry.encode_value(&mut value);
+        carrier.set_named(&name, &value);
+    }
+}
+
 /// Collects the members of all lines.
 struct Reader {
     entries: Vec<BaggageEntry>,
@@ -285,6 +322,17 @@ impl Reader {
             } else if let Some(entry) = BaggageEntry::parse(member) {
                 self.put(entry);
             }
+        }
+    }
+
+    fn add(&mut self, key: &str, value: &str) {
+        if self.unread_members == 0 || !self.room.take(key.len() + "=".len() + value.len()) {
+            self.is_cut = true;
+            return;
+        }
+        self.unread_members -= 1;
+        if is_token(key) && is_value(value) {
+            self.put(BaggageEntry { key: key.to_owned(), value: decode(value), properties: String::new() });
         }
     }
 

@@ -57,6 +57,13 @@ impl CarrierMut for Suspicious {
             self.found = Some(format!("{name}: {value:?}"));
         }
     }
+
+    fn set_named(&mut self, name: &str, value: &str) {
+        let is_harmless = [name, value].iter().all(|text| text.bytes().all(|byte| (0x21..0x7f).contains(&byte)));
+        if !is_harmless || value.len() > MAX_WRITTEN {
+            self.found = Some(format!("{name}: {value:?}"));
+        }
+    }
 }
 
 fn setting(name: &str, default: u64) -> u64 {
