@@ -11,6 +11,24 @@ use crate::operations::span_operations;
 ///
 /// It ends when it is dropped. Most code is better served by
 /// [`with_span`](crate::with_span) or [`in_span`](crate::InSpanExt::in_span).
+///
+/// ```
+/// use spandrel as tracing;
+///
+/// let mut span = tracing::start_span("index");
+/// {
+///     let _entered = span.enter();
+///     // While it is entered, it is written to as the current one.
+///     tracing::set_attribute("documents", 17);
+///     tracing::with_span("a child", |_| ());
+/// }
+/// let pages = span.within(|span| {
+///     span.set_attribute("size", 4096);
+///     3
+/// });
+/// // Whoever has it may write to it, on any thread.
+/// std::thread::spawn(move || span.set_attribute("pages", pages)).join().unwrap();
+/// ```
 #[must_use = "a span that is dropped at once has no duration"]
 pub fn start_span(name: &str) -> Span {
     span(name).start()
@@ -39,7 +57,8 @@ pub struct SpanRef<'a> {
     _scope: PhantomData<(&'a (), *const ())>,
 }
 
-/// Leaves the span when it is dropped; the span goes on.
+/// Leaves the span when it is dropped; the span goes on. Until then it is the current
+/// one: [`spandrel::set_attribute`](crate::set_attribute) and the like write to it.
 ///
 /// Not `Send`: holding it over an `.await` of a spawned task does not compile,
 /// because the task may continue on another thread.

@@ -87,6 +87,11 @@ pub struct OwnedAttribute {
 /// assert_eq!(3_u8.to_value(), Value::I64(3));
 /// assert_eq!(String::from("a").to_value(), Value::Str("a"));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a value of an attribute",
+    label = "not a number, text, boolean, or an array of them",
+    note = "record a part of it, or a text: `format!(\"{{x:?}}\")`; `#[traced(capture(args))]` does that for arguments"
+)]
 pub trait ToValue {
     /// The value, borrowed from `self`.
     fn to_value(&self) -> Value<'_>;
