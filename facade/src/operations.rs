@@ -88,6 +88,11 @@ macro_rules! span_operations {
 }
 pub(crate) use span_operations;
 
+/// Whether the type of an error is not worth telling: that of a text or of a boxed error.
+pub(crate) fn is_nameless(kind: &str) -> bool {
+    matches!(kind, "str" | "&str" | "alloc::string::String") || kind.contains("dyn ")
+}
+
 impl Live {
     pub(crate) fn set_attributes(&mut self, attributes: &[Attribute<'_>]) {
         let Some(tracer) = self.tracer else { return };
@@ -177,9 +182,7 @@ impl Live {
 
     pub(crate) fn record_error(&mut self, kind: &str, text: &str) {
         let details = attrs! { attributes::EXCEPTION_MESSAGE => text, attributes::EXCEPTION_TYPE => kind };
-        // A text and a boxed error have no type worth telling.
-        let is_nameless = matches!(kind, "str" | "&str" | "alloc::string::String") || kind.contains("dyn ");
-        self.add_event(attributes::EXCEPTION, None, if is_nameless { &details[..1] } else { &details });
+        self.add_event(attributes::EXCEPTION, None, if is_nameless(kind) { &details[..1] } else { &details });
         self.set_status(Status::Error(text));
     }
 

@@ -8,6 +8,7 @@ use crate::builder::{span, start_named_with};
 use crate::closures::{leave_and_end, start_and_enter};
 use crate::future::{InSpan, InSpanExt, InSpanMut};
 use crate::global;
+use crate::operations::is_nameless;
 use crate::span::{Span, SpanRef};
 
 /// The key of a captured result: a word that no argument can have for a name.
@@ -137,8 +138,7 @@ impl<T, E: Display> Outcome for Result<T, E> {
     fn record_in(&self, span: SpanRef<'_>) {
         if let Err(error) = self {
             let kind = std::any::type_name::<E>();
-            let is_nameless = matches!(kind, "str" | "&str" | "alloc::string::String") || kind.contains("dyn ");
-            span.set_attribute(ERROR_TYPE, if is_nameless { OTHER } else { kind });
+            span.set_attribute(ERROR_TYPE, if is_nameless(kind) { OTHER } else { kind });
             span.record_error(error);
         }
     }
