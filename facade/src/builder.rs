@@ -7,7 +7,7 @@ use spandrel_plugin_api::{
 
 use crate::chain::{self, Live, Recording, ScopeSwitch};
 use crate::closures::{run, try_run};
-use crate::context::{Context, with_ambient};
+use crate::context::{self, Context, with_ambient};
 use crate::sampler::SamplingInput;
 use crate::span::{Span, SpanRef};
 use crate::tracer::Core;
@@ -215,7 +215,7 @@ impl Start<'_> {
             Parent::Root => self.start_child(&mut live, None),
             Parent::Span(context) => self.start_child(&mut live, Some(context)),
             Parent::Context(context) => {
-                live.scope = ScopeSwitch::Set(context.scope().cloned());
+                live.scope = ScopeSwitch::Set(context.scope_of_child());
                 // Its ambient attributes count for the span itself, too.
                 context.within(|| self.start_child(&mut live, context.span_context()))
             }
@@ -253,15 +253,35 @@ impl Start<'_> {
             }
             None => {
                 let (trace_id, span_id) = id::root();
-                Chosen { parent, trace_id, span_id, flags: TraceFlags::RANDOM }
+                let chosen = Chosen { parent, trace_id, span_id, flags: TraceFlags::RANDOM };
+                if let Some(caller) = context::caller() {
+                    self.start_linked(live, chosen, &caller);
+                    return true;
+                }
+                chosen
             }
         };
+        self.start_chosen(live, chosen);
+        true
+    }
+
+    /// Starts a trace with a link to a caller that is not trusted.
+    #[cold]
+    fn start_linked(&self, live: &mut Live, chosen: Chosen<'_>, caller: &SpanContext) {
+        let caller = Link { context: caller, attributes: &[] };
+        let links: Vec<Link<'_>> = std::iter::once(caller).chain(self.links.iter().copied()).collect();
+        Start { links: &links, ..*self }.start_chosen(live, chosen);
+    }
+
+    #[inline(always)]
+    fn start_chosen(&self, live: &mut Live, chosen: Chosen<'_>) {
         match self.tracer.id_sampler {
-            Some(sampler) if sampler.should_sample(parent, chosen.trace_id) => self.start_clean(live, chosen, false),
+            Some(sampler) if sampler.should_sample(chosen.parent, chosen.trace_id) => {
+                self.start_clean(live, chosen, false);
+            }
             Some(_) => chosen.put_context(live, false),
             None => self.start_clean(live, chosen, true),
         }
-        true
     }
 
     /// Starts with the ambient attributes of this thread, and without secrets.

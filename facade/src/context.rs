@@ -3,12 +3,12 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spandrel_plugin_api::{Attribute, Carrier, CarrierMut, Extraction, OwnedAttribute, SpanContext, ToValue, Value};
-use spandrel_propagation::{Baggage, Extracted, Outgoing};
+use spandrel_plugin_api::{Attribute, OwnedAttribute, SpanContext, ToValue, Value};
+use spandrel_propagation::Baggage;
 
+use crate::Error;
 use crate::chain::{self, ScopeSwitch};
 use crate::tracer::Core;
-use crate::{Error, global};
 
 /// What a piece of work belongs to: the current span, ambient attributes and baggage.
 ///
@@ -39,6 +39,8 @@ pub struct Context {
 pub(crate) struct Scope {
     pub(crate) ambient: Vec<OwnedAttribute>,
     pub(crate) baggage: Baggage,
+    /// The span of a caller that is not trusted: traces that begin here are linked to it.
+    pub(crate) caller: Option<SpanContext>,
     /// Takes the place of the installed tracer.
     pub(crate) tracer: Option<&'static Core>,
 }
@@ -135,8 +137,24 @@ impl Context {
         chain::enter(live)
     }
 
+    pub(crate) fn with_caller(self, caller: Option<SpanContext>) -> Self {
+        if caller.is_none() && self.scope.as_ref().is_none_or(|scope| scope.caller.is_none()) {
+            return self;
+        }
+        self.map_scope(|scope| scope.caller = caller)
+    }
+
     pub(crate) fn scope(&self) -> Option<&Arc<Scope>> {
         self.scope.as_ref()
+    }
+
+    /// The scope of a span that starts as a child of the context. What is below the
+    /// span is in its trace, and needs no link to the caller any more.
+    pub(crate) fn scope_of_child(&self) -> Option<Arc<Scope>> {
+        match self.scope.as_ref() {
+            Some(scope) if scope.caller.is_some() => Some(Arc::new(Scope { caller: None, ..Scope::clone(scope) })),
+            scope => scope.cloned(),
+        }
     }
 
     fn map_scope(mut self, change: impl FnOnce(&mut Scope)) -> Self {
@@ -179,84 +197,12 @@ impl Drop for ContextScope {
     }
 }
 
-/// Reads the context that came with a request, as the configured propagators have it.
-///
-/// It has no span if none came, and keeps the ambient attributes of this thread.
-/// Use it as [`parent`](crate::SpanBuilder::parent) of the first span:
-///
-/// ```
-/// use spandrel as tracing;
-///
-/// let headers = vec![("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")];
-/// let context = tracing::extract(&headers);
-/// tracing::span("handle").parent(&context).run(|_| ());
-/// ```
-#[must_use]
-pub fn extract(carrier: &dyn Carrier) -> Context {
-    let context = Context::root();
-    let Some(tracer) = global::active() else { return context };
-    let extraction = tracer.call(|provider| match provider.propagation_fields() {
-        [] => Extraction::UseConfigured,
-        fields => provider.extract_context(&Declared { carrier, fields }),
-    });
-    match extraction {
-        Some(Extraction::Context(span)) => return context.with_span_context(span.with_remote(true)),
-        Some(Extraction::Nothing) => return context,
-        _ => {}
-    }
-    let mut extracted = Extracted::default();
-    for propagator in &tracer.propagators {
-        propagator.extract(carrier, &mut extracted);
-    }
-    let context = if extracted.baggage.is_empty() { context } else { context.with_baggage(extracted.baggage) };
-    match extracted.span_context {
-        Some(span) => context.with_span_context(span),
-        None => context,
-    }
-}
-
-/// Writes the current context into an outgoing request.
-pub fn inject(carrier: &mut dyn CarrierMut) {
-    Context::current().inject(carrier);
-}
-
-impl Context {
-    /// Writes this context into an outgoing request.
-    pub fn inject(&self, carrier: &mut dyn CarrierMut) {
-        let Some(tracer) = global::active() else { return };
-        if let Some(span) = &self.span
-            && tracer.call(|provider| provider.inject_context(span, carrier)) == Some(true)
-        {
-            return;
-        }
-        let baggage = self.baggage();
-        let outgoing = Outgoing::new(self.span.as_ref(), &baggage);
-        for propagator in &tracer.propagators {
-            propagator.inject(&outgoing, carrier);
-        }
-    }
-}
-
 /// Calls `f`; every span that starts meanwhile gets the attributes.
 ///
 /// For a future, use [`in_context`](crate::InSpanExt::in_context) with
 /// [`Context::with_attributes`].
 pub fn with_attributes<R>(attributes: &[Attribute<'_>], f: impl FnOnce() -> R) -> R {
     Context::current().with_attributes(attributes).within(f)
-}
-
-/// Shows a provider only the headers that it declared.
-struct Declared<'a> {
-    carrier: &'a dyn Carrier,
-    fields: &'a [&'a str],
-}
-
-impl Carrier for Declared<'_> {
-    fn for_each_value(&self, name: &str, each: &mut dyn FnMut(&str)) {
-        if self.fields.contains(&name) {
-            self.carrier.for_each_value(name, each);
-        }
-    }
 }
 
 thread_local! {
@@ -272,7 +218,7 @@ pub(crate) fn current_scope() -> Option<Arc<Scope>> {
 }
 
 thread_local! {
-    /// Whether the current scope has ambient attributes.
+    /// Whether the current scope has ambient attributes, or a caller to link to.
     static HAS_AMBIENT: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -280,7 +226,7 @@ thread_local! {
 pub(crate) fn swap_scope(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
     let overrides = |scope: &Option<Arc<Scope>>| usize::from(scope.as_ref().is_some_and(|s| s.tracer.is_some()));
     OVERRIDES.fetch_add(overrides(&scope), Ordering::Relaxed);
-    HAS_AMBIENT.set(scope.as_ref().is_some_and(|scope| !scope.ambient.is_empty()));
+    HAS_AMBIENT.set(scope.as_ref().is_some_and(|scope| !scope.ambient.is_empty() || scope.caller.is_some()));
     let before = SCOPE.try_with(|current| current.replace(scope)).ok().flatten();
     OVERRIDES.fetch_sub(overrides(&before), Ordering::Relaxed);
     before
@@ -300,10 +246,21 @@ fn own_tracer() -> Option<&'static Core> {
     SCOPE.try_with(|scope| scope.borrow().as_ref().and_then(|scope| scope.tracer)).ok().flatten()
 }
 
-/// Whether spans that start now get attributes of the context.
+/// Whether spans that start now get attributes of the context, or a link.
 #[inline]
 pub(crate) fn has_ambient() -> bool {
     HAS_AMBIENT.get()
+}
+
+/// The span that a trace which begins now is linked to.
+#[inline]
+pub(crate) fn caller() -> Option<SpanContext> {
+    if has_ambient() { own_caller() } else { None }
+}
+
+#[cold]
+fn own_caller() -> Option<SpanContext> {
+    SCOPE.try_with(|scope| scope.borrow().as_ref().and_then(|scope| scope.caller.clone())).ok().flatten()
 }
 
 /// Calls `f` with a span's own attributes and those of this thread, which stand

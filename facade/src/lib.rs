@@ -10,6 +10,7 @@ mod context;
 mod current;
 mod future;
 mod operations;
+mod propagation;
 mod runtime;
 mod span;
 
@@ -55,13 +56,14 @@ mod traced;
 
 pub use builder::{Parent, SpanBuilder, span};
 pub use closures::{try_with_span, with_span};
-pub use context::{Context, ContextGuard, extract, inject, with_attributes};
+pub use context::{Context, ContextGuard, with_attributes};
 pub use current::{
     add_event, add_event_at, add_link, current, is_recording, record_error, set_attribute, set_attribute_lazy,
     set_attributes, set_name, set_status,
 };
 pub use future::{InContext, InSpan, InSpanExt, InSpanMut, TryInSpan, try_with_span_async, with_span_async};
 pub use open_spans::OpenSpan;
+pub use propagation::{Trust, extract, extract_with, inject};
 pub use redaction::REDACTED;
 pub use report::{Report, ShutdownError};
 pub use runtime::{disable, enable, flush, is_enabled, open_spans, reload, set_provider, shutdown, stats, tracer};

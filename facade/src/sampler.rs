@@ -167,6 +167,11 @@ impl Sampler {
 }
 
 impl IdSampler {
+    /// Whether spans of the trace are recorded, whatever a caller's flag says.
+    pub(crate) fn chooses(self, trace_id: TraceId) -> bool {
+        !self.follows_parent || self.should_sample(None, trace_id)
+    }
+
     #[inline]
     pub(crate) fn should_sample(self, parent: Option<&SpanContext>, trace_id: TraceId) -> bool {
         match parent {
@@ -243,7 +248,7 @@ impl fmt::Debug for Sampler {
 ///
 /// Without a lock, which a forked child could inherit in the locked state: the
 /// credit is the time since `used_up_to`, and a token costs `interval` of it.
-struct Bucket {
+pub(crate) struct Bucket {
     per_second: f64,
     interval: u64,
     capacity: u64,
@@ -254,14 +259,14 @@ struct Bucket {
 impl Bucket {
     const SECOND: u64 = 1_000_000_000;
 
-    fn new(per_second: f64) -> Self {
+    pub(crate) fn new(per_second: f64) -> Self {
         // A rate of 0 makes an interval that no credit reaches.
         let interval = (Self::SECOND as f64 / per_second) as u64;
         let capacity = if per_second == 0.0 { 0 } else { interval.max(Self::SECOND) };
         Self { per_second, interval, capacity, began: Instant::now(), used_up_to: AtomicU64::new(0) }
     }
 
-    fn take(&self) -> bool {
+    pub(crate) fn take(&self) -> bool {
         let elapsed = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         // The bucket is full at the beginning.
         let now = elapsed.saturating_add(self.capacity);

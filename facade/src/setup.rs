@@ -14,6 +14,7 @@ use crate::config::{self, Source};
 use crate::fanout::Fanout;
 #[cfg(feature = "dylib")]
 use crate::loader::LoaderSettings;
+use crate::propagation::{ForcedTraces, Trust};
 use crate::redaction::Redaction;
 use crate::registry::Registry;
 use crate::report::{Report, ShutdownError};
@@ -86,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) resource: Resource,
     pub(crate) sampler: Sampler,
     pub(crate) propagators: Vec<String>,
+    pub(crate) trust: Trust,
+    pub(crate) forced_traces: Option<ForcedTraces>,
     pub(crate) recorder: RecorderConfig,
     pub(crate) redaction: bool,
     pub(crate) redacted_keys: Vec<String>,
@@ -119,6 +122,8 @@ impl Default for Settings {
             resource: Resource::new(),
             sampler: Sampler::default(),
             propagators: spandrel_propagation::DEFAULT_NAMES.iter().map(|name| (*name).to_owned()).collect(),
+            trust: Trust::default(),
+            forced_traces: None,
             recorder: RecorderConfig::default(),
             redaction: true,
             redacted_keys: Vec::new(),
@@ -203,6 +208,20 @@ impl Builder {
     /// Which spans are recorded; all that a parent does not forbid unless set.
     pub fn sampler(self, sampler: Sampler) -> Self {
         self.set(move |settings| settings.sampler = sampler.clone())
+    }
+
+    /// What traces that come in count for; they go on here unless set.
+    pub fn trust(self, trust: Trust) -> Self {
+        self.set(move |settings| settings.trust = trust)
+    }
+
+    /// How many traces a second may be recorded because the caller's sampled flag says so;
+    /// no limit unless set.
+    ///
+    /// One second's worth may come at once. Beyond it the flag counts as not set, unless the
+    /// sampler chooses the trace by its id.
+    pub fn forced_traces_per_second(self, traces: u32) -> Self {
+        self.set(move |settings| settings.forced_traces = Some(ForcedTraces::new(traces)))
     }
 
     /// What a span may hold.
@@ -477,6 +496,8 @@ fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<T
         let propagator = spandrel_propagation::by_name(name);
         core.propagators.push(propagator.ok_or_else(|| unknown_propagator(name))?);
     }
+    core.trust = settings.trust;
+    core.forced_traces.clone_from(&settings.forced_traces);
     // Lives until the process ends, and stays reachable if it was installed.
     Ok(Tracer(Box::leak(Box::new(core))))
 }

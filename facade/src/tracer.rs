@@ -12,6 +12,7 @@ use spandrel_recorder::{Recorder, RunningSpan};
 use crate::accompanied::Accompanied;
 use crate::context::{Context, Scope};
 use crate::open_spans::{OpenSpan, OpenSpans};
+use crate::propagation::{ForcedTraces, Trust};
 use crate::redaction::Redaction;
 use crate::sampler::{IdSampler, Sampler};
 
@@ -32,6 +33,8 @@ pub(crate) struct Core {
     pub(crate) id_sampler: Option<IdSampler>,
     pub(crate) redaction: Redaction,
     pub(crate) propagators: Vec<Box<dyn Propagator>>,
+    pub(crate) trust: Trust,
+    pub(crate) forced_traces: Option<ForcedTraces>,
     /// Nothing is recorded; contexts that come in are passed on as they are.
     pub(crate) only_forwards: bool,
     pub(crate) keeps_context: bool,
@@ -123,6 +126,8 @@ impl Core {
             id_sampler: Sampler::default().by_ids(),
             redaction: Redaction::off(),
             propagators: Vec::new(),
+            trust: Trust::default(),
+            forced_traces: None,
             only_forwards: false,
             keeps_context: false,
             samples: false,

@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 /// What went wrong, for code that decides; the text is in the [`Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,6 +46,9 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
+const RETRY_AFTER_MS: &str = "retry_after_ms";
+const SPANS_LOST: &str = "spans_lost";
+
 impl Error {
     /// An error of `kind`; `message` is lower case, without a full stop.
     #[must_use]
@@ -64,6 +68,35 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Says how long the backend wants to be left alone: an export that failed with
+    /// [`ErrorKind::Unavailable`] is tried again then.
+    ///
+    /// Kept in whole milliseconds as the fact `retry_after_ms`, which is also how a plugin says it.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        self.with_context(RETRY_AFTER_MS, wait.as_millis().to_string())
+    }
+
+    /// Says that of an exported batch only this many spans were lost, and the others arrived.
+    ///
+    /// Kept as the fact `spans_lost`, which is also how a plugin says it.
+    #[must_use]
+    pub fn with_spans_lost(self, spans: u64) -> Self {
+        self.with_context(SPANS_LOST, spans.to_string())
+    }
+
+    /// How long the backend wants to be left alone, if it said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.context(RETRY_AFTER_MS)?.parse().ok().map(Duration::from_millis)
+    }
+
+    /// How many spans of the batch were lost, if it was not all of them.
+    #[must_use]
+    pub fn spans_lost(&self) -> Option<u64> {
+        self.context(SPANS_LOST)?.parse().ok()
     }
 
     /// What went wrong.
@@ -133,6 +166,8 @@ impl From<std::io::Error> for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Error, ErrorKind};
 
     #[test]
@@ -145,5 +180,14 @@ mod tests {
         assert_eq!(error.to_string(), text);
         assert_eq!(format!("{error:?}"), text);
         assert_eq!(error.context("path"), Some("/x"));
+    }
+
+    #[test]
+    fn says_when_to_try_again_and_what_was_lost() {
+        let error = Error::new(ErrorKind::Unavailable, "busy");
+        assert_eq!((error.retry_after(), error.spans_lost()), (None, None));
+        let error = error.with_retry_after(Duration::from_millis(1500)).with_spans_lost(3);
+        assert_eq!((error.retry_after(), error.spans_lost()), (Some(Duration::from_millis(1500)), Some(3)));
+        assert_eq!(error.to_string(), "busy (retry_after_ms: 1500; spans_lost: 3)");
     }
 }

@@ -6,6 +6,7 @@ use spandrel_recorder::OverflowPolicy;
 
 use super::sampler::named_sampler;
 use super::{Origin, plugins, set};
+use crate::propagation::{ForcedTraces, TRUSTS};
 use crate::setup::{Settings, split_names};
 
 /// Writes what the environment says into the settings: first the variables of
@@ -29,7 +30,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
 }
 
 /// Names of ours, for telling a misspelt one.
-const OURS: [&str; 23] = [
+const OURS: [&str; 25] = [
     "TRACING_TYPE",
     "TRACING_ENABLED",
     "TRACING_SERVICE_NAME",
@@ -38,6 +39,8 @@ const OURS: [&str; 23] = [
     "TRACING_SAMPLER",
     "TRACING_SAMPLER_ARG",
     "TRACING_PROPAGATORS",
+    "TRACING_TRUST",
+    "TRACING_FORCED_TRACES_PER_SECOND",
     "TRACING_REDACT_KEYS",
     "TRACING_FLUSH_ON_SIGNALS",
     "TRACING_SHUTDOWN_TIMEOUT_MS",
@@ -104,6 +107,14 @@ impl<'a> Environment<'a> {
         self.apply_sampler("TRACING_SAMPLER", "TRACING_SAMPLER_ARG", settings)?;
         if let Some(names) = self.text("TRACING_PROPAGATORS") {
             settings.propagators = split_names(names);
+        }
+        if let Some(text) = self.text("TRACING_TRUST") {
+            let trust = TRUSTS.iter().find(|(word, _)| *word == text);
+            let (_, trust) = trust.ok_or_else(|| invalid("TRACING_TRUST", text, "continue, link or ignore"))?;
+            settings.trust = *trust;
+        }
+        if let Some(traces) = self.number("TRACING_FORCED_TRACES_PER_SECOND")? {
+            settings.forced_traces = Some(ForcedTraces::new(u32::try_from(traces).unwrap_or(u32::MAX)));
         }
         if let Some(keys) = self.text("TRACING_REDACT_KEYS") {
             settings.redacted_keys.extend(split_names(keys));
@@ -294,6 +305,11 @@ mod tests {
     fn nonsense_is_refused_with_the_name_of_the_variable() {
         for (name, value, message) in [
             ("TRACING_ENABLED", "maybe", "the environment variable TRACING_ENABLED must be true or false, not `maybe`"),
+            (
+                "TRACING_TRUST",
+                "no",
+                "the environment variable TRACING_TRUST must be continue, link or ignore, not `no`",
+            ),
             ("TRACING_ON_ERROR", "x", "the environment variable TRACING_ON_ERROR must be fail or noop, not `x`"),
             (
                 "TRACING_SAMPLER",

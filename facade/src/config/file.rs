@@ -6,6 +6,7 @@ use spandrel_recorder::{OverflowPolicy, RecorderConfig};
 
 use super::sampler::read_sampler;
 use super::{Origin, Variable, plugins, set};
+use crate::propagation::{ForcedTraces, TRUSTS};
 use crate::setup::{Settings, split_names, unknown_propagator};
 
 /// Writes what the TOML text says into the settings; `name` is for messages.
@@ -67,6 +68,10 @@ fn read(
             return Err(table.error("propagators", unknown_propagator(unknown).to_string()));
         }
         settings.propagators = names;
+    }
+    set(&mut settings.trust, table.choice("trust", &TRUSTS)?);
+    if let Some(traces) = table.integer("forced_traces_per_second")? {
+        settings.forced_traces = Some(ForcedTraces::new(traces));
     }
     plugins::read(table, origin, place, settings)?;
     table.table("limits", |limits| read_limits(limits, &mut settings.recorder))?;
@@ -227,6 +232,7 @@ mod tests {
                 "spandrel.toml:2:1: the environment variable NOPE is not set; set it, or write ${NOPE:-default}",
             ),
             ("[batch]\nqueue_bytes = 0", "spandrel.toml:2:1: `queue_bytes` must be at least 65536, not 0"),
+            ("trust = 'no'", "spandrel.toml:1:1: `trust` must be \"continue\" or \"link\" or \"ignore\", not \"no\""),
             ("propagators = ['b4']", "spandrel.toml:1:1: there is no propagator `b4`; did you mean `b3`?"),
         ] {
             let error = read(text).err().unwrap_or_default();
