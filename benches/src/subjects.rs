@@ -9,6 +9,7 @@ mod otel;
 mod spandrel;
 mod tracing;
 mod tracing_otel;
+mod tracing_spans;
 
 use crate::Failure;
 use crate::cell::Cell;
@@ -35,10 +36,12 @@ pub(crate) enum Subject {
     Tracing,
     TracingOtel,
     TracingOtelLean,
+    TracingRegistry,
+    SpandrelTracing,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Closure,
         Self::Log,
         Self::Floor,
@@ -53,6 +56,8 @@ impl Subject {
         Self::Tracing,
         Self::TracingOtel,
         Self::TracingOtelLean,
+        Self::TracingRegistry,
+        Self::SpandrelTracing,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -71,6 +76,8 @@ impl Subject {
             Self::Tracing => "tracing",
             Self::TracingOtel => "tracing-otel",
             Self::TracingOtelLean => "tracing-otel-lean",
+            Self::TracingRegistry => "tracing-registry",
+            Self::SpandrelTracing => "spandrel-tracing",
         }
     }
 
@@ -90,6 +97,8 @@ impl Subject {
             Self::Tracing => "tracing 0.1.44 without a subscriber",
             Self::TracingOtel => "tracing-opentelemetry 0.34.0 as it comes",
             Self::TracingOtelLean => "the same without location, threads, target and inactivity",
+            Self::TracingRegistry => "tracing-subscriber without a layer: what each layer has to pay",
+            Self::SpandrelTracing => "the same with our layer, spandrel-tracing",
         }
     }
 
@@ -128,6 +137,7 @@ impl Subject {
             Self::OtelRaw => otel::RAW_WORKLOADS,
             Self::Tracing => tracing::WORKLOADS,
             Self::TracingOtel | Self::TracingOtelLean => tracing_otel::WORKLOADS,
+            Self::TracingRegistry | Self::SpandrelTracing => tracing_spans::WORKLOADS,
         }
     }
 
@@ -157,6 +167,8 @@ impl Subject {
             Self::Tracing => tracing::run(cell),
             Self::TracingOtel => tracing_otel::run(cell, tracing_otel::Settings::Default),
             Self::TracingOtelLean => tracing_otel::run(cell, tracing_otel::Settings::Lean),
+            Self::TracingRegistry => tracing_spans::run_registry(cell),
+            Self::SpandrelTracing => tracing_spans::run_bridge(cell),
         }
     }
 }

@@ -167,7 +167,8 @@ impl Span {
     }
 
     /// Moves the live half back, from wherever it is.
-    fn move_out(&mut self) {
+    #[inline]
+    pub(crate) fn move_out(&mut self) {
         if let Some(key) = self.entered.take() {
             self.live = chain::leave(key);
         }

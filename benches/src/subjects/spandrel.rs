@@ -192,6 +192,11 @@ struct Installed {
 
 static DELIVERED: AtomicU64 = AtomicU64::new(0);
 
+/// Spans that [`Discard`] was given.
+pub(super) fn delivered() -> u64 {
+    DELIVERED.load(Ordering::SeqCst)
+}
+
 impl Peer for Installed {
     fn flush(&self) {
         // What was lost shows in what was delivered.
@@ -200,7 +205,7 @@ impl Peer for Installed {
 
     fn delivered(&self) -> Option<u64> {
         match self.side {
-            Side::Linked => Some(DELIVERED.load(Ordering::SeqCst)),
+            Side::Linked => Some(delivered()),
             Side::Loaded => Some(tracing::stats().exported()),
             Side::Live | Side::Noop => None,
         }
@@ -208,7 +213,7 @@ impl Peer for Installed {
 }
 
 /// Counts the spans and lets them go.
-struct Discard;
+pub(super) struct Discard;
 
 impl SpanExporter for Discard {
     fn export(&mut self, batch: &SpanBatch<'_>) -> Result<(), Error> {

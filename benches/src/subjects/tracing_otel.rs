@@ -5,16 +5,17 @@
 
 use std::hint::black_box;
 
-use ::tracing::{Instrument, Span, info, info_span, instrument};
+use ::tracing::{Span, info_span};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanExporter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::otel::{Discard, Otel, sampler};
+use super::tracing_spans::{self, full};
 use crate::Failure;
 use crate::cell::{Cell, Peer};
-use crate::workloads::{KEYS, Pending, Workload, block_on, cart, items, price, work};
+use crate::workloads::{KEYS, Workload, work};
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload::SampledOut,
@@ -39,69 +40,10 @@ pub(crate) enum Settings {
 pub(super) fn run(cell: &mut Cell, settings: Settings) -> Result<(), Failure> {
     let peer = TracingOtel::install_with(Discard, sampler(cell.workload()), settings)?;
     match cell.workload() {
-        Workload::SampledOut | Workload::Root => cell.measure(&peer, root),
-        Workload::SampledOutAttrs => cell.measure(&peer, attributes),
-        Workload::Full => cell.measure(&peer, full),
-        Workload::Full2Threads => cell.measure_on_two_threads(&peer, full),
-        Workload::Children10 => cell.measure(&peer, || children(10)),
-        Workload::Children100 => cell.measure(&peer, || children(100)),
-        Workload::Poll1 => cell.measure(&peer, || poll(1)),
-        Workload::Poll10 => cell.measure(&peer, || poll(10)),
-        Workload::TracedFn => cell.measure(&peer, traced_fn),
-        _ => cell.measure(&peer, current_attribute),
+        Workload::CurrentAttribute => cell.measure(&peer, current_attribute),
+        _ => tracing_spans::measure(cell, &peer),
     }
     Ok(())
-}
-
-fn root() {
-    info_span!("checkout").in_scope(work);
-}
-
-fn span() -> Span {
-    let cart = cart();
-    info_span!(
-        "checkout",
-        http.request.method = "GET",
-        cart.id = cart.id,
-        cart.items = cart.items,
-        cart.total = cart.total
-    )
-}
-
-fn attributes() {
-    span().in_scope(work);
-}
-
-fn full() {
-    span().in_scope(|| {
-        info!("paid");
-        work();
-    });
-}
-
-fn children(count: i64) {
-    info_span!("checkout").in_scope(|| {
-        items(count).for_each(|item| {
-            info_span!("reserve_stock", warehouse.name = "east", cart.item = item).in_scope(work);
-        });
-    });
-}
-
-fn poll(times: u32) {
-    block_on(Pending(times).instrument(info_span!("checkout")));
-}
-
-fn traced_fn() {
-    info_span!("checkout").in_scope(|| {
-        items(10).for_each(|item| {
-            black_box(traced_price(item));
-        });
-    });
-}
-
-#[instrument(skip_all)]
-fn traced_price(item: i64) -> i64 {
-    price(item)
 }
 
 fn current_attribute() {
