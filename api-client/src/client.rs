@@ -1,14 +1,20 @@
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{HeaderMap, HeaderName};
+use reqwest::{Method, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use spandrel::ToValue;
 
-use crate::error::ClientError;
-use crate::request::Request;
-use crate::url;
+use crate::attributes::SECRET_PARAMETERS;
+use crate::budget::Budget;
+use crate::builder::ApiClientBuilder;
+use crate::error::{Call, ClientError};
+use crate::request::{Options, Request};
+use crate::response::Response;
+use crate::retry::Retry;
+use crate::{headers, send, url};
 
 /// A traced HTTP client. Clones are cheap and share their connections.
 #[derive(Clone)]
@@ -16,28 +22,36 @@ pub struct ApiClient {
     inner: Arc<Inner>,
 }
 
-struct Inner {
-    http: reqwest::Client,
-    base_url: Option<String>,
-    settings: Settings,
+pub(crate) struct Inner {
+    pub(crate) http: reqwest::Client,
+    pub(crate) base_url: Option<String>,
+    /// Ours and not those of reqwest, which would send them to any host.
+    pub(crate) default_headers: HeaderMap,
+    pub(crate) budget: Option<Budget>,
+    pub(crate) settings: Settings,
 }
+
+pub(crate) type Attributes = Vec<(String, Box<dyn ToValue + Send + Sync>)>;
+
+type NameOf = dyn Fn(&reqwest::Request) -> Option<String> + Send + Sync;
 
 /// What requests need to know of their client.
-#[derive(Default)]
 pub(crate) struct Settings {
     /// Set on each span.
-    pub(crate) attributes: Vec<(String, Box<dyn ToValue + Send + Sync>)>,
+    pub(crate) attributes: Attributes,
     pub(crate) has_no_spans: bool,
-    pub(crate) retries: u32,
-}
-
-/// Settings of an [`ApiClient`]. See [`ApiClient::builder`].
-#[must_use = "there is no client before `build`"]
-pub struct ApiClientBuilder {
-    http: reqwest::ClientBuilder,
-    base_url: Option<String>,
-    headers: Vec<(String, String)>,
-    settings: Settings,
+    /// Where trace headers go; `None`: everywhere.
+    pub(crate) propagation: Option<Vec<String>>,
+    pub(crate) retry: Option<Retry>,
+    /// How many are followed.
+    pub(crate) redirects: u32,
+    /// Those that spans show.
+    pub(crate) request_headers: Vec<HeaderName>,
+    pub(crate) response_headers: Vec<HeaderName>,
+    /// Parameters of the query.
+    pub(crate) secret_parameters: Vec<String>,
+    pub(crate) span_name: Option<Box<NameOf>>,
+    pub(crate) is_error: Box<dyn Fn(StatusCode) -> bool + Send + Sync>,
 }
 
 impl ApiClient {
@@ -48,22 +62,25 @@ impl ApiClient {
     /// If TLS cannot be set up; [`builder`](Self::builder) gives an error then.
     #[must_use]
     pub fn new() -> Self {
-        Self { inner: Arc::new(Inner { http: reqwest::Client::new(), base_url: None, settings: Settings::default() }) }
+        match Self::builder().build() {
+            Ok(client) => client,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// Begins to describe a client.
     pub fn builder() -> ApiClientBuilder {
-        ApiClientBuilder {
-            http: reqwest::Client::builder(),
-            base_url: None,
-            headers: Vec::new(),
-            settings: Settings::default(),
-        }
+        ApiClientBuilder::new()
     }
 
     /// A `GET` request.
     pub fn get(&self, url: &str) -> Request {
         self.request(Method::GET, url)
+    }
+
+    /// A `HEAD` request.
+    pub fn head(&self, url: &str) -> Request {
+        self.request(Method::HEAD, url)
     }
 
     /// A `POST` request.
@@ -74,6 +91,11 @@ impl ApiClient {
     /// A `PUT` request.
     pub fn put(&self, url: &str) -> Request {
         self.request(Method::PUT, url)
+    }
+
+    /// A `PATCH` request.
+    pub fn patch(&self, url: &str) -> Request {
+        self.request(Method::PATCH, url)
     }
 
     /// A `DELETE` request.
@@ -89,6 +111,58 @@ impl ApiClient {
         Request::new(self.clone(), method, url, builder)
     }
 
+    /// What a `GET` request gives back, parsed as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::send_json`].
+    pub async fn get_json<T: DeserializeOwned>(&self, url: &str) -> Result<T, ClientError> {
+        self.get(url).send_json().await
+    }
+
+    /// What a `POST` request with a body in JSON gives back, parsed as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::send_json`].
+    pub async fn post_json<B: Serialize + ?Sized, T: DeserializeOwned>(
+        &self,
+        url: &str,
+        body: &B,
+    ) -> Result<T, ClientError> {
+        self.post(url).json(body).send_json().await
+    }
+
+    /// Sends a request that reqwest made, as [`Request::send`] does. The base URL is not for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Request::send`].
+    pub async fn execute(&self, mut request: reqwest::Request) -> Result<Response, ClientError> {
+        let shown_url = url::sanitized(request.url(), &self.settings().secret_parameters);
+        let call = Call { method: request.method().clone(), url: shown_url, redirected_to: None, attempts: 0 };
+        if url::has_credentials(request.url()) {
+            // Reqwest makes a header of them only where it parses the URL itself.
+            let parsed = self.http().get(request.url().clone()).build();
+            let parsed = parsed.map_err(|error| ClientError::of_attempt(error, &call))?;
+            *request.url_mut() = parsed.url().clone();
+            headers::add_defaults(request.headers_mut(), parsed.headers());
+        }
+        let options = Options { has_span: !self.settings().has_no_spans, ..Options::default() };
+        send::send(self, request, call, &options).await
+    }
+
+    /// The client of reqwest, for what is not offered here. What it sends is not traced,
+    /// has no default headers, and its redirects are not followed.
+    #[must_use]
+    pub fn inner(&self) -> &reqwest::Client {
+        &self.inner.http
+    }
+
+    pub(crate) fn of(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
+    }
+
     pub(crate) fn http(&self) -> &reqwest::Client {
         &self.inner.http
     }
@@ -96,77 +170,42 @@ impl ApiClient {
     pub(crate) fn settings(&self) -> &Settings {
         &self.inner.settings
     }
-}
 
-impl ApiClientBuilder {
-    /// What relative URLs are appended to, its path included.
-    pub fn base_url(mut self, url: &str) -> Self {
-        self.base_url = Some(url.to_owned());
-        self
+    pub(crate) fn default_headers(&self) -> &HeaderMap {
+        &self.inner.default_headers
     }
 
-    /// How long one attempt may take, the body included; no limit unless set.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.http = self.http.timeout(timeout);
-        self
-    }
-
-    /// A header that each request has unless it sets its own.
-    pub fn default_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
-        self
-    }
-
-    /// An attribute of each span.
-    pub fn attribute(mut self, key: &str, value: impl ToValue + Send + Sync + 'static) -> Self {
-        self.settings.attributes.push((key.to_owned(), Box::new(value)));
-        self
-    }
-
-    /// Whether there are spans and trace headers; yes unless set.
-    pub fn tracing(mut self, on: bool) -> Self {
-        self.settings.has_no_spans = !on;
-        self
-    }
-
-    /// How often a request that may be repeated is sent again at most; 0 unless set.
-    pub fn retries(mut self, retries: u32) -> Self {
-        self.settings.retries = retries;
-        self
-    }
-
-    /// Everything else: proxies, certificates, redirects. Drops an earlier
-    /// [`timeout`](Self::timeout).
-    pub fn reqwest(mut self, builder: reqwest::ClientBuilder) -> Self {
-        self.http = builder;
-        self
-    }
-
-    /// The client.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientErrorKind::Build`](crate::ClientErrorKind::Build) if the base URL or a
-    /// default header cannot be used, or TLS cannot be set up.
-    pub fn build(self) -> Result<ApiClient, ClientError> {
-        let mut http = self.http;
-        if let Some(url) = &self.base_url {
-            url::check_base(url).map_err(ClientError::of_client)?;
-        }
-        if !self.headers.is_empty() {
-            let headers = self.headers.iter().map(parse_header).collect::<Result<HeaderMap, _>>();
-            http = http.default_headers(headers.map_err(ClientError::of_client)?);
-        }
-        let http = http.build().map_err(|error| ClientError::of_client(crate::error::causes(&error)))?;
-        Ok(ApiClient { inner: Arc::new(Inner { http, base_url: self.base_url, settings: self.settings }) })
+    pub(crate) fn budget(&self) -> Option<&Budget> {
+        self.inner.budget.as_ref()
     }
 }
 
-/// The value may be a secret, so the message does without it.
-fn parse_header((name, value): &(String, String)) -> Result<(HeaderName, HeaderValue), String> {
-    let parsed = HeaderName::try_from(name).map_err(|error| error.to_string());
-    let parsed = parsed.and_then(|name| Ok((name, HeaderValue::try_from(value).map_err(|error| error.to_string())?)));
-    parsed.map_err(|error| format!("default header `{name}`: {error}"))
+impl Settings {
+    /// Whether a host may know the trace.
+    pub(crate) fn propagates_to(&self, host: &str) -> bool {
+        self.propagation.as_ref().is_none_or(|list| headers::is_listed(list, host))
+    }
+
+    pub(crate) fn is_error(&self, status: StatusCode) -> bool {
+        (self.is_error)(status)
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            attributes: Vec::new(),
+            has_no_spans: false,
+            propagation: None,
+            retry: None,
+            redirects: 10,
+            request_headers: Vec::new(),
+            response_headers: Vec::new(),
+            secret_parameters: SECRET_PARAMETERS.map(str::to_owned).to_vec(),
+            span_name: None,
+            is_error: Box::new(|status| status.is_client_error() || status.is_server_error()),
+        }
+    }
 }
 
 impl Default for ApiClient {
@@ -177,14 +216,8 @@ impl Default for ApiClient {
 
 impl fmt::Debug for ApiClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base_url = self.inner.base_url.as_deref().map(url::readable);
+        let secrets = &self.settings().secret_parameters;
+        let base_url = self.inner.base_url.as_deref().map(|url| url::readable(url, secrets));
         f.debug_struct("ApiClient").field("base_url", &base_url).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for ApiClientBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let base_url = self.base_url.as_deref().map(url::readable);
-        f.debug_struct("ApiClientBuilder").field("base_url", &base_url).finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use reqwest::Url;
 
-use crate::attributes::{REDACTED, SECRET_PARAMETERS};
+use crate::attributes::REDACTED;
 
 /// The URL, appended to the base unless it has a host itself. It may be unusable.
 pub(crate) fn resolved(base: Option<&str>, url: &str) -> String {
@@ -15,7 +15,7 @@ pub(crate) fn resolved(base: Option<&str>, url: &str) -> String {
 }
 
 /// Whether relative URLs can be appended to it.
-pub(crate) fn check_base(url: &str) -> Result<(), String> {
+pub(crate) fn check_base(url: &str, secrets: &[String]) -> Result<(), String> {
     let reason = match Url::parse(url) {
         Ok(parsed) if !matches!(parsed.scheme(), "http" | "https") => {
             "it must begin with http:// or https://".to_owned()
@@ -24,18 +24,33 @@ pub(crate) fn check_base(url: &str) -> Result<(), String> {
         Ok(_) => return Ok(()),
         Err(error) => error.to_string(),
     };
-    Err(format!("base URL `{}`: {reason}", readable(url)))
+    Err(format!("base URL `{}`: {reason}", readable(url, secrets)))
 }
 
-/// The URL without its secrets.
-pub(crate) fn sanitized(url: &Url) -> String {
+pub(crate) fn has_credentials(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// The address without the brackets of IPv6.
+pub(crate) fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default().trim_matches(['[', ']'])
+}
+
+/// Whether both are at the same server, by name and port, spoken to in the same way.
+pub(crate) fn is_same_origin(one: &Url, other: &Url) -> bool {
+    (one.scheme(), one.host_str(), one.port_or_known_default())
+        == (other.scheme(), other.host_str(), other.port_or_known_default())
+}
+
+/// The URL without its credentials and the values of these parameters.
+pub(crate) fn sanitized(url: &Url, secrets: &[String]) -> String {
     let mut url = url.clone();
-    if !url.username().is_empty() || url.password().is_some() {
+    if has_credentials(&url) {
         // These fail for a URL without a host, which has no credentials either.
         let _ = url.set_username(REDACTED);
         let _ = url.set_password(Some(REDACTED));
     }
-    let is_secret = |(key, _): (std::borrow::Cow<'_, str>, _)| SECRET_PARAMETERS.contains(&&*key);
+    let is_secret = |(key, _): (std::borrow::Cow<'_, str>, _)| secrets.iter().any(|secret| *secret == *key);
     if url.query_pairs().any(is_secret) {
         let raw = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let clean = raw.zip(url.query_pairs()).map(|(raw, parsed)| match raw.split_once('=') {
@@ -49,9 +64,9 @@ pub(crate) fn sanitized(url: &Url) -> String {
 }
 
 /// A text that should be a URL, without what may be a secret in it.
-pub(crate) fn readable(url: &str) -> String {
+pub(crate) fn readable(url: &str, secrets: &[String]) -> String {
     match Url::parse(url) {
-        Ok(url) if url.has_host() => sanitized(&url),
+        Ok(url) if url.has_host() => sanitized(&url, secrets),
         _ => {
             let path = url.split(['?', '#']).next().unwrap_or_default();
             path.rsplit('@').next().unwrap_or_default().to_owned()
@@ -61,7 +76,7 @@ pub(crate) fn readable(url: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{check_base, readable, resolved};
+    use super::{check_base, is_same_origin, readable, resolved};
 
     #[test]
     fn relative_urls_are_appended_to_the_base() {
@@ -79,6 +94,7 @@ mod tests {
 
     #[test]
     fn secrets_are_replaced_and_all_else_is_left_alone() {
+        let secrets = crate::attributes::SECRET_PARAMETERS.map(str::to_owned);
         for (url, expected) in [
             ("http://host/a%20b?x=1&&y=%2F#f", "http://host/a%20b?x=1&&y=%2F#f"),
             ("http://me:secret@host/", "http://REDACTED:REDACTED@host/"),
@@ -91,15 +107,26 @@ mod tests {
             ("me:secret@host?sig=secret", "host"),
             ("/me:secret@x/y?sig=secret#secret", "x/y"),
         ] {
-            assert_eq!(readable(url), expected);
+            assert_eq!(readable(url, &secrets), expected);
         }
+        let own = ["key".to_owned()];
+        assert_eq!(readable("http://host/?key=secret&sig=2", &own), "http://host/?key=REDACTED&sig=2");
     }
 
     #[test]
     fn an_unusable_base_is_refused_with_the_reason() {
-        let error = |url| check_base(url).unwrap_err();
+        let error = |url| check_base(url, &[]).unwrap_err();
         assert_eq!(error("orders:80"), "base URL `orders:80`: it must begin with http:// or https://");
         assert_eq!(error("//orders"), "base URL `//orders`: relative URL without a base");
         assert_eq!(error("http://orders?a=1"), "base URL `http://orders/?a=1`: it must end with its path");
+    }
+
+    #[test]
+    fn an_origin_is_scheme_host_and_port() {
+        let is_same = |one: &str, other: &str| is_same_origin(&one.parse().unwrap(), &other.parse().unwrap());
+        assert!(is_same("http://host/a", "http://HOST:80/b"));
+        assert!(!is_same("http://host/", "https://host/"));
+        assert!(!is_same("http://host/", "http://host:81/"));
+        assert!(!is_same("http://host/", "http://other/"));
     }
 }

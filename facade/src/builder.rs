@@ -84,8 +84,7 @@ impl<'a> SpanBuilder<'a> {
 
     /// An attribute that is there from the start, so that samplers see it.
     pub fn attribute(mut self, key: &str, value: impl ToValue) -> Self {
-        // Off, nothing is copied.
-        if self.tracer.is_some() {
+        if self.copies() {
             self.attributes.retain(|known| known.key != key);
             self.attributes.push(OwnedAttribute::new(key, value));
         }
@@ -100,9 +99,14 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
+    /// Where nothing is recorded, nothing is copied.
+    fn copies(&self) -> bool {
+        self.tracer.is_some_and(|tracer| !tracer.only_forwards)
+    }
+
     /// A relation to a span that is not the parent.
     pub fn link(mut self, context: &SpanContext, attributes: &[Attribute<'_>]) -> Self {
-        if self.tracer.is_some() {
+        if self.copies() {
             self.links.push((context.clone(), attributes.iter().map(Attribute::to_owned).collect()));
         }
         self
@@ -219,7 +223,7 @@ impl Start<'_> {
                 // Its ambient attributes count for the span itself, too.
                 context.within(|| self.start_child(&mut live, context.span_context()))
             }
-            Parent::Current => match self.backend_context() {
+            Parent::Current => match self.tracer.backend_context() {
                 Some(context) => self.start_child(&mut live, Some(&context)),
                 None => chain::with_current(|current| self.start_child(&mut live, current)),
             },
@@ -229,14 +233,6 @@ impl Start<'_> {
         }
         chain::end(live, None);
         None
-    }
-
-    #[inline]
-    fn backend_context(&self) -> Option<SpanContext> {
-        if !self.tracer.keeps_context {
-            return None;
-        }
-        self.tracer.call(|provider| provider.current_context()).flatten()
     }
 
     /// False if there is no span.

@@ -3,7 +3,9 @@
 //! Order: defaults < file < environment < builder code.
 
 mod environment;
+mod exporters;
 mod file;
+mod otlp;
 #[cfg(feature = "dylib")]
 mod plugins;
 #[cfg(not(feature = "dylib"))]
@@ -75,6 +77,10 @@ impl Source {
             environment::apply(&texts.collect::<Vec<_>>(), settings)?;
         }
         plugins::report_ignored(settings);
+        if settings.recorder.spool.as_ref().is_some_and(|spool| spool.dir.as_os_str().is_empty()) {
+            let text = "`[spool]` has no `dir`; name a folder there or in TRACING_SPOOL_DIR";
+            return Err(Error::new(ErrorKind::ConfigInvalid, text));
+        }
         Ok(())
     }
 }

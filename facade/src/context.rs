@@ -8,6 +8,7 @@ use spandrel_propagation::Baggage;
 
 use crate::Error;
 use crate::chain::{self, ScopeSwitch};
+use crate::global;
 use crate::tracer::Core;
 
 /// What a piece of work belongs to: the current span, ambient attributes and baggage.
@@ -133,8 +134,16 @@ impl Context {
     fn enter(&self) -> u64 {
         let mut live = chain::new_live();
         live.context = self.span.clone().unwrap_or_default();
+        live.tracer = self.keeper();
         live.scope = ScopeSwitch::Set(self.scope.clone());
         chain::enter(live)
+    }
+
+    /// The tracer of the context, if its backend keeps a context of its own, which this
+    /// one becomes the current one of.
+    fn keeper(&self) -> Option<&'static Core> {
+        let own = self.scope.as_ref().and_then(|scope| scope.tracer);
+        own.or_else(global::installed_and_enabled).filter(|tracer| tracer.keeps_context)
     }
 
     pub(crate) fn with_caller(self, caller: Option<SpanContext>) -> Self {

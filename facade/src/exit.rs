@@ -1,4 +1,4 @@
-//! The last spans on `std::process::exit`, SIGTERM and SIGINT.
+//! The last spans on `std::process::exit`, SIGTERM and SIGINT; the configuration anew on SIGHUP.
 #![expect(unsafe_code, reason = "exit handlers and signal handlers are C functions")]
 
 use std::sync::OnceLock;
@@ -11,8 +11,18 @@ use spandrel_recorder::fork;
 
 use crate::runtime;
 
+/// What is wanted of the hooks.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// At the end of the process, however it ends.
+    pub(crate) flush: bool,
+    /// How long that may take.
+    pub(crate) timeout: Duration,
+    pub(crate) reload: bool,
+}
+
 struct Hooks {
-    timeout: Duration,
+    wanted: Wanted,
     /// Of the process that installed them.
     generation: u64,
 }
@@ -27,15 +37,19 @@ use libc::__errno_location as errno_location;
 #[cfg(target_vendor = "apple")]
 use libc::__error as errno_location;
 
-const SIGNALS: [libc::c_int; 2] = [libc::SIGTERM, libc::SIGINT];
-
 /// Installs the hooks. Further calls do nothing.
-pub(crate) fn install(timeout: Duration) -> Result<(), Error> {
-    if HOOKS.set(Hooks { timeout, generation: fork::generation() }).is_err() {
+pub(crate) fn install(wanted: Wanted) -> Result<(), Error> {
+    let signals: &[(&str, libc::c_int)] = match (wanted.flush, wanted.reload) {
+        (false, false) => return Ok(()),
+        (true, false) => &[FLUSHES[0], FLUSHES[1]],
+        (false, true) => &[RELOADS],
+        (true, true) => &[FLUSHES[0], FLUSHES[1], RELOADS],
+    };
+    if HOOKS.set(Hooks { wanted, generation: fork::generation() }).is_err() {
         return Ok(());
     }
     // SAFETY: the handler is a plain function that lives as long as the process.
-    if unsafe { libc::atexit(on_exit) } != 0 {
+    if wanted.flush && unsafe { libc::atexit(on_exit) } != 0 {
         return Err(Error::new(ErrorKind::Io, "cannot install the exit hook of flush_on_signals"));
     }
     let mut ends = [0; 2];
@@ -51,14 +65,17 @@ pub(crate) fn install(timeout: Duration) -> Result<(), Error> {
     PIPE.store(writer, Ordering::Release);
     let thread = std::thread::Builder::new().name("spandrel-signals".to_owned());
     thread.spawn(move || wait_for_signals(reader))?;
-    for signal in SIGNALS {
-        if !take_over(signal) {
-            // The program has a handler: it decides how it ends.
-            report(Level::Info, &format!("signal {signal} has a handler already; flush_on_signals leaves it alone"));
+    for (setting, signal) in signals {
+        if !take_over(*signal) {
+            // The program has a handler: it decides what the signal means.
+            report(Level::Info, &format!("signal {signal} has a handler already; {setting} leaves it alone"));
         }
     }
     Ok(())
 }
+
+const FLUSHES: [(&str, libc::c_int); 2] = [("flush_on_signals", libc::SIGTERM), ("flush_on_signals", libc::SIGINT)];
+const RELOADS: (&str, libc::c_int) = ("reload_on_sighup", libc::SIGHUP);
 
 extern "C" fn on_exit() {
     deliver();
@@ -71,7 +88,7 @@ fn deliver() {
         return;
     }
     // A panic must not leave a function that C calls.
-    let result = std::panic::catch_unwind(|| runtime::shutdown(hooks.timeout));
+    let result = std::panic::catch_unwind(|| runtime::shutdown(hooks.wanted.timeout));
     if let Ok(Err(error)) = result {
         report(Level::Warning, &error.to_string());
     }
@@ -117,7 +134,7 @@ extern "C" fn on_signal(signal: libc::c_int) {
     }
 }
 
-/// Delivers the last spans on a signal, then lets it do what it does by default.
+/// Does what a signal asks for. The last spans delivered, it does what it does by default.
 fn wait_for_signals(reader: libc::c_int) {
     loop {
         let mut byte = 0_u8;
@@ -130,7 +147,9 @@ fn wait_for_signals(reader: libc::c_int) {
             return;
         }
         let signal = libc::c_int::from(byte);
-        if is_ours(signal) {
+        if signal == libc::SIGHUP {
+            reload();
+        } else if is_ours(signal) {
             deliver();
             // SAFETY: plain values; the default action of the signal ends the process.
             unsafe {
@@ -140,8 +159,20 @@ fn wait_for_signals(reader: libc::c_int) {
         } else if let Some(hooks) = HOOKS.get() {
             // Somebody put a handler over ours that calls it, too: the program
             // ends when it likes to, and until then tracing goes on.
-            let _ = runtime::flush(hooks.timeout);
+            let _ = runtime::flush(hooks.wanted.timeout);
         }
+    }
+}
+
+fn reload() {
+    // A factory of the program may panic, and this thread has signals to wait for.
+    match std::panic::catch_unwind(runtime::reload) {
+        Ok(Ok(())) => {
+            let name = runtime::tracer().map_or("none", crate::Tracer::name);
+            report(Level::Info, &format!("SIGHUP: the configuration was read again; provider: {name}"));
+        }
+        Ok(Err(error)) => report(Level::Warning, &format!("SIGHUP: tracing stays as it is: {error}")),
+        Err(_) => report(Level::Warning, "SIGHUP: tracing stays as it is: a provider panicked when it was made"),
     }
 }
 

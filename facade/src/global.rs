@@ -38,7 +38,7 @@ pub(crate) fn active() -> Option<&'static Core> {
 }
 
 #[inline]
-fn installed_and_enabled() -> Option<&'static Core> {
+pub(crate) fn installed_and_enabled() -> Option<&'static Core> {
     let active = ACTIVE.load(Ordering::Acquire);
     // SAFETY: `activate` stores null or a pointer from a `&'static Core`, which is
     // never freed; Acquire pairs with its Release.

@@ -46,6 +46,9 @@ mod report;
 mod setup;
 
 pub mod bridge;
+#[cfg(feature = "config")]
+#[doc(hidden)]
+pub mod inspect;
 pub mod provider;
 #[cfg(feature = "tokio")]
 mod spawn;

@@ -35,6 +35,8 @@ mod instance;
 mod exporter;
 mod live;
 
+pub(crate) mod inspect;
+
 #[cfg(test)]
 mod testing;
 

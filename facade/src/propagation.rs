@@ -118,6 +118,15 @@ impl ForcedTraces {
 }
 
 impl Core {
+    /// What a backend with a context of its own says is current.
+    #[inline]
+    pub(crate) fn backend_context(&self) -> Option<SpanContext> {
+        if !self.keeps_context {
+            return None;
+        }
+        self.call(|provider| provider.current_context()).flatten()
+    }
+
     /// The span of the caller, without its sampled flag if too many had one lately and
     /// the sampler would not choose the trace itself.
     #[inline]
@@ -151,7 +160,12 @@ impl Core {
 
 /// Writes the current context into an outgoing request.
 pub fn inject(carrier: &mut dyn CarrierMut) {
-    Context::current().inject(carrier);
+    let context = Context::current();
+    // A backend with a context of its own may be within a span that others started.
+    match global::active().and_then(Core::backend_context) {
+        Some(span) => context.with_span_context(span).inject(carrier),
+        None => context.inject(carrier),
+    }
 }
 
 impl Context {

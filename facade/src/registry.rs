@@ -24,8 +24,16 @@ impl Registry {
         registry.register(Arc::new(spandrel_provider_console::ConsoleFactory));
         #[cfg(feature = "file")]
         registry.register(Arc::new(spandrel_provider_file::FileFactory));
+        #[cfg(feature = "jaeger")]
+        registry.register(Arc::new(spandrel_provider_jaeger::JaegerFactory));
         #[cfg(feature = "memory")]
         registry.register(Arc::new(spandrel_provider_memory::MemoryFactory));
+        #[cfg(feature = "opentelemetry")]
+        registry.register(Arc::new(spandrel_provider_opentelemetry::OpenTelemetryFactory::new()));
+        #[cfg(feature = "otlp")]
+        registry.register(Arc::new(spandrel_provider_otlp::OtlpFactory));
+        #[cfg(feature = "zipkin")]
+        registry.register(Arc::new(spandrel_provider_zipkin::ZipkinFactory));
         registry
     }
 

@@ -5,7 +5,7 @@ use spandrel_plugin_api::diagnostics::{Level, report};
 use spandrel_plugin_api::{
     Error, ErrorKind, Host, Provider, ProviderFactory, Resource, SpanExporter, ToValue, TracingProvider,
 };
-use spandrel_recorder::{BatchConfig, Recorder, RecorderConfig, SpanLimits};
+use spandrel_recorder::{BatchConfig, Recorder, RecorderConfig, SpanLimits, fork};
 
 use crate::accompanied::Accompanied;
 use crate::builder::SCOPE;
@@ -93,6 +93,7 @@ pub(crate) struct Settings {
     pub(crate) redaction: bool,
     pub(crate) redacted_keys: Vec<String>,
     pub(crate) flush_on_signals: bool,
+    pub(crate) reload_on_sighup: bool,
     pub(crate) shutdown_timeout: Duration,
     pub(crate) debug_open_spans: bool,
     pub(crate) noop_on_error: bool,
@@ -128,6 +129,7 @@ impl Default for Settings {
             redaction: true,
             redacted_keys: Vec::new(),
             flush_on_signals: false,
+            reload_on_sighup: false,
             shutdown_timeout: Duration::from_secs(5),
             debug_open_spans: false,
             noop_on_error: false,
@@ -258,6 +260,12 @@ impl Builder {
         self.set(move |settings| settings.flush_on_signals = on)
     }
 
+    /// Reads the configuration again on SIGHUP, as [`reload`](crate::reload) does, and says what
+    /// came of it. What is wrong with it changes nothing.
+    pub fn reload_on_sighup(self, on: bool) -> Self {
+        self.set(move |settings| settings.reload_on_sighup = on)
+    }
+
     /// How long dropping the guard may take; 5 seconds unless set.
     pub fn shutdown_timeout(self, timeout: Duration) -> Self {
         self.set(move |settings| settings.shutdown_timeout = timeout)
@@ -300,9 +308,11 @@ impl Builder {
         installed.builder = Some(self);
         global::activate(Some(tracer));
         drop(installed);
-        if settings.flush_on_signals {
-            exit::install(settings.shutdown_timeout)?;
-        }
+        exit::install(exit::Wanted {
+            flush: settings.flush_on_signals,
+            timeout: settings.shutdown_timeout,
+            reload: settings.reload_on_sighup,
+        })?;
         Ok(Guard { timeout: settings.shutdown_timeout })
     }
 
@@ -486,6 +496,8 @@ fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<T
         }
     };
 
+    // Also for a provider without a recorder: a child must not make the ids of its parent.
+    fork::install();
     let mut core = Core::new(name, backend);
     core.set_sampler(settings.sampler.clone());
     core.redaction = settings.redactor();

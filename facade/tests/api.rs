@@ -248,6 +248,22 @@ fn noop_passes_contexts_on() {
 }
 
 #[test]
+fn noop_makes_ids_on_request() {
+    let config = "type = 'noop'\n[provider.noop]\nnew_ids = true";
+    let tracer = tracing::builder().default_config(config).build().unwrap();
+    let mut headers = HashMap::new();
+    let span = tracer.context().within(|| {
+        let context = tracing::extract(&vec![("traceparent", TRACEPARENT)]);
+        tracing::span("handle").parent(&context).run(|span| {
+            tracing::inject(&mut headers);
+            span.context().unwrap()
+        })
+    });
+    assert_eq!(headers["traceparent"], format!("00-{}-{}-01", &TRACEPARENT[3..35], span.span_id()));
+    assert_ne!(span.span_id().to_string(), TRACEPARENT[36..52]);
+}
+
+#[test]
 fn open_spans_are_listed_on_request() {
     let tracer = tracing::builder()
         .exporter("memory", || {

@@ -1,7 +1,9 @@
 //! What the tests of whole systems share.
 
+pub mod backend;
 pub mod compiler;
 pub mod otlp_json;
+pub mod otlp_sink;
 pub mod plugins;
 pub mod process;
 pub mod stage;

@@ -1,6 +1,6 @@
 //! The last spans arrive however the program ends.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 
 use spandrel_integration_tests::process::{self, Folder, command, run};
@@ -42,6 +42,44 @@ fn all_spans_arrive_after_a_signal_and_the_signal_still_ends_the_program() {
         assert_eq!(output.status.signal(), Some(signal), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(TraceFile::read(&folder.file("traces.jsonl")).spans.len(), 100);
     }
+}
+
+/// What the program says after the configuration became `second`, and SIGHUP came.
+fn reloaded(folder: &Folder, second: &str) -> String {
+    let config = |path: &str| format!("type = 'file'\nreload_on_sighup = true\n[provider.file]\npath = '{path}'\n");
+    std::fs::write(folder.file("spandrel.toml"), config("first.jsonl")).unwrap();
+    let mut child = command(TRACED, folder, &["reload"], &[]).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    std::fs::write(folder.file("spandrel.toml"), second.replace("SECOND", &config("second.jsonl"))).unwrap();
+    process::signal(child.id(), libc::SIGHUP);
+    let mut said = String::new();
+    out.read_to_string(&mut said).unwrap();
+    let output = process::wait(child);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    said
+}
+
+#[test]
+fn a_hangup_switches_the_provider_and_loses_nothing() {
+    let folder = Folder::new();
+    let said = reloaded(&folder, "SECOND");
+    assert_eq!(said, "SIGHUP: the configuration was read again; provider: file\n201 201\n");
+    let first = TraceFile::read(&folder.file("first.jsonl"));
+    // A span ends with the provider that it began with.
+    assert_eq!((first.count("op"), first.count("across")), (100, 1));
+    assert_eq!(TraceFile::read(&folder.file("second.jsonl")).count("op"), 100);
+}
+
+#[test]
+fn a_hangup_with_a_mistake_in_the_configuration_changes_nothing() {
+    let folder = Folder::new();
+    let said = reloaded(&folder, "tpye = 'file'");
+    let place = "spandrel.toml:1:1: unknown configuration key `tpye`; did you mean `type`?";
+    assert!(said.starts_with(&format!("SIGHUP: tracing stays as it is: {place}")), "{said}");
+    assert_eq!(TraceFile::read(&folder.file("first.jsonl")).count("op"), 200);
 }
 
 #[test]

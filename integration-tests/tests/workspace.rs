@@ -9,10 +9,10 @@ use serde_json::Value;
 fn layer(name: &str) -> u32 {
     match name {
         "spandrel-plugin-api" | "spandrel-macros" => 0,
-        "spandrel-propagation" | "spandrel-session" | "spandrel-conformance" => 1,
+        "spandrel-propagation" | "spandrel-session" | "spandrel-conformance" | "spandrel-post" => 1,
         "spandrel-recorder" => 2,
         "spandrel" => 4,
-        "spandrel-genai" | "spandrel-api-client" | "spandrel-log" | "spandrel-tracing" => 5,
+        "spandrel-genai" | "spandrel-api-client" | "spandrel-log" | "spandrel-tower" | "spandrel-tracing" => 5,
         "spandrel-server" | "spandrel-cli" | "spandrel-examples" | "spandrel-integration-tests" | "spandrel-bench" => 6,
         name if name.starts_with("spandrel-provider-") && name.ends_with("-plugin") => 4,
         name if name.starts_with("spandrel-provider-") => 3,

@@ -10,11 +10,14 @@ use crate::{Error, SpanReader};
 /// inside them do nothing. A panic is caught and counted, and after three the
 /// exporter is taken out of service.
 pub trait SpanExporter: Send {
-    /// Delivers one batch of finished spans.
+    /// Delivers one batch of finished spans, in one attempt.
     ///
     /// # Errors
     ///
-    /// Any error counts all spans of the batch as lost.
+    /// [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) if it may work later: the same spans
+    /// come again, perhaps in another batch, after [`Error::retry_after`] or a time that the recorder
+    /// chooses. Any other error is final and counts all spans of the batch as lost, or with
+    /// [`ErrorKind::SpansLost`](crate::ErrorKind::SpansLost) as many as [`Error::spans_lost`] says.
     fn export(&mut self, batch: &SpanBatch<'_>) -> Result<(), Error>;
 
     /// Makes sure that exported batches have left this process, within `deadline`.

@@ -89,7 +89,9 @@ pub trait TracingProvider: Send + Sync {
         None
     }
 
-    /// A span that is not sampled becomes the current one of this thread.
+    /// A span that is not recorded here becomes the current one of this thread: one that
+    /// is not sampled, or that of a context from elsewhere, which may be sampled. Where such a
+    /// context has no span, `context` is not valid, and what starts here begins a trace.
     fn enter_unsampled(&self, context: &SpanContext) {
         let _ = context;
     }

@@ -94,12 +94,17 @@ impl Block {
 impl BlockWriter {
     /// A writer of a new block with at least `capacity` bytes.
     pub(crate) fn new(pool: &Arc<Pool>, capacity: usize) -> Self {
-        let block = Block {
-            memory: pool.take(capacity),
-            committed: AtomicU64::new(0),
-            runs: Mutex::new(Vec::new()),
-            pool: Arc::clone(pool),
-        };
+        Self::over(pool.take(capacity), pool)
+    }
+
+    /// A writer of a block with just these bytes, for spans that may wait for long.
+    pub(crate) fn exact(pool: &Arc<Pool>, capacity: usize) -> Self {
+        Self::over(Memory::new(capacity), pool)
+    }
+
+    fn over(memory: Memory, pool: &Arc<Pool>) -> Self {
+        let block =
+            Block { memory, committed: AtomicU64::new(0), runs: Mutex::new(Vec::new()), pool: Arc::clone(pool) };
         Self { block: Arc::new(block), len: 0, spans: 0, scope: 0 }
     }
 
@@ -120,6 +125,16 @@ impl BlockWriter {
     /// If there is no room for it.
     #[inline]
     pub(crate) fn append(&mut self, scope: u32, span: &[u8]) {
+        self.append_all(scope, span, 1);
+    }
+
+    /// Appends so many spans, which lie one behind the other.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for them.
+    #[inline(always)]
+    pub(crate) fn append_all(&mut self, scope: u32, span: &[u8], spans: u32) {
         assert!(self.has_room(span.len()), "the caller asked for room before");
         if self.spans == 0 || self.scope != scope {
             self.begin_run(scope);
@@ -133,7 +148,7 @@ impl BlockWriter {
             std::ptr::copy_nonoverlapping(span.as_ptr(), end, span.len());
         }
         self.len += span.len();
-        self.spans += 1;
+        self.spans += spans;
         // Release pairs with the Acquire in `committed`.
         self.block.committed.store(pack(self.len, self.spans), Ordering::Release);
     }

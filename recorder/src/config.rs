@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use spandrel_plugin_api::InstrumentationScope;
@@ -10,6 +11,8 @@ pub struct RecorderConfig {
     pub limits: SpanLimits,
     /// How finished spans travel.
     pub batch: BatchConfig,
+    /// Where finished spans lie while they cannot be exported; default in memory alone.
+    pub spool: Option<SpoolConfig>,
     /// The scope of nearly all spans, which is found the quickest.
     pub scope: InstrumentationScope<'static>,
 }
@@ -42,11 +45,46 @@ pub struct BatchConfig {
     pub max_bytes: usize,
     /// A smaller batch is exported after this time; default 1 s.
     pub delay: Duration,
-    /// Finished spans that wait for an exporter, in bytes; default 16 MiB. Each
-    /// recording thread has one block of 64 KiB besides.
+    /// Finished spans that wait for an exporter, in bytes of memory; default 16 MiB. Each
+    /// recording thread has one block of 64 KiB besides, and the exporter the batch in hand.
     pub queue_bytes: usize,
     /// What happens when the queue is full.
     pub on_full: OverflowPolicy,
+    /// The longest time that [`OverflowPolicy::Block`] keeps a thread waiting, for a block of
+    /// spans; they are lost then. `None`, the default, is for as long as it takes.
+    pub block_limit: Option<Duration>,
+    /// While the backend is unavailable, the next attempt follows after a random part of this
+    /// time, of twice this time, and so on; default 1 s. A backend that says when decides itself,
+    /// up to a minute.
+    pub retry_first: Duration,
+    /// The longest time that [`retry_first`](Self::retry_first) grows to; default 30 s.
+    pub retry_max: Duration,
+}
+
+/// A folder on disk for spans that cannot be exported now.
+///
+/// What is written there survives the end of the process, however it ends: the next one with the same folder
+/// exports it. That is at least once: after a kill one batch may come twice.
+///
+/// A folder is for one service, and for any number of processes of it: each has a
+/// sub-directory of its own for each exporter, and takes over those that nobody has any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SpoolConfig {
+    /// The folder; it is made if it is missing.
+    pub dir: PathBuf,
+    /// Most bytes on disk for each exporter of a process; default 1 GiB. Beyond it the oldest are lost.
+    pub max_bytes: u64,
+    /// Spans that lay there for longer are lost; default one day.
+    pub max_age: Duration,
+}
+
+impl SpoolConfig {
+    /// The defaults with this folder.
+    #[must_use]
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), max_bytes: 1 << 30, max_age: Duration::from_secs(24 * 60 * 60) }
+    }
 }
 
 /// What happens to a finished span when the queue is full.
@@ -56,6 +94,8 @@ pub enum OverflowPolicy {
     /// It is lost and counted: the service is never delayed.
     #[default]
     Drop,
+    /// The oldest in the queue are lost and counted instead.
+    DropOldest,
     /// The service waits for room: nothing is lost while the exporter works.
     Block,
 }
@@ -80,6 +120,9 @@ impl Default for BatchConfig {
             delay: Duration::from_secs(1),
             queue_bytes: 16 << 20,
             on_full: OverflowPolicy::Drop,
+            block_limit: None,
+            retry_first: Duration::from_secs(1),
+            retry_max: Duration::from_secs(30),
         }
     }
 }

@@ -1,21 +1,24 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::RateLimit;
 use spandrel_plugin_api::wire::{self, field};
 use spandrel_plugin_api::{Deadline, Error, Resource, SpanExporter, Stats};
 
 use crate::block::{BLOCK_BYTES, BlockWriter, Pool, lock};
-use crate::branch::{self, Branch, LossReason};
+use crate::branch::Branch;
 use crate::config::{OverflowPolicy, RecorderConfig};
-use crate::fork;
 use crate::live::{Chunk, LiveBlock};
+use crate::losses::LossReason;
 use crate::scopes::Scopes;
 use crate::writers::Ledger;
+use crate::{fork, worker};
 
 /// What the threads of the service and the workers share.
 ///
-/// Locks are taken in this order: `state`, a branch's queue.
+/// Locks are taken in this order: `state`, a branch's queue. What handlers of diagnostics
+/// are told, they are told without any.
 pub(crate) struct Core {
     generation: u64,
     pub(crate) config: RecorderConfig,
@@ -121,22 +124,24 @@ impl Core {
 
     /// Queues what is left of a thread's block, which is not written to any more.
     pub(crate) fn seal(self: &Arc<Self>, writer: &BlockWriter) {
-        self.wait_for_room(writer.block().committed().0);
-        let mut state = lock(&self.state);
+        let mut state = self.state_with_room(writer.block().committed().0 + Chunk::OVERHEAD);
         let Some(index) = state.live.iter().position(|live| Arc::ptr_eq(&live.block, writer.block())) else { return };
         let mut live = state.live.swap_remove(index);
         self.queue(live.take());
+        drop(state);
+        self.tell_losses();
     }
 
     /// Queues one span that is in no thread's block.
     #[cold]
     pub(crate) fn record_alone(self: &Arc<Self>, scope: u32, bytes: &[u8]) {
-        self.wait_for_room(bytes.len());
-        let mut writer = BlockWriter::new(&self.pool, bytes.len());
+        let mut writer = BlockWriter::exact(&self.pool, bytes.len());
         writer.append(scope, bytes);
-        let mut state = lock(&self.state);
+        let mut state = self.state_with_room(bytes.len() + Chunk::OVERHEAD);
         state.recorded += 1;
         self.queue(LiveBlock::new(writer.block()).take());
+        drop(state);
+        self.tell_losses();
     }
 
     /// Counts a span as recorded and lost, in every branch.
@@ -149,33 +154,63 @@ impl Core {
         for branch in &self.branches {
             branch.lose(reason, 1);
         }
+        drop(state);
+        self.tell_losses();
     }
 
-    /// Queues the finished spans of all threads.
-    pub(crate) fn collect(self: &Arc<Self>) {
+    /// Queues the finished spans of all threads; false if some must stay in their blocks, as
+    /// the policy is to wait and a queue is full.
+    pub(crate) fn collect(self: &Arc<Self>) -> bool {
+        let waits = self.config.batch.on_full == OverflowPolicy::Block && !self.is_closed();
+        let mut is_complete = true;
         let mut state = lock(&self.state);
-        for i in 0..state.live.len() {
-            let chunk = state.live[i].take();
-            self.queue(chunk);
+        for live in &mut state.live {
+            if waits && live.waiting() > 0 && !self.has_room(live.waiting_cost()) {
+                is_complete = false;
+            } else {
+                self.queue(live.take());
+            }
         }
+        drop(state);
+        self.tell_losses();
+        is_complete
     }
 
     /// Hands a chunk to every branch. The caller holds `state`, so that
     /// [`stats`](Self::stats) never sees a span twice or not at all.
     fn queue(self: &Arc<Self>, chunk: Option<Chunk>) {
-        let Some(chunk) = chunk else { return };
+        let Some(chunk) = chunk.map(|chunk| chunk.lean(&self.pool)) else { return };
         for branch in &self.branches {
-            branch.push(chunk.clone(), &self.config.batch);
+            branch.push(chunk.clone(), &self.config.batch, self.is_closed());
             branch.ensure_worker(self);
         }
     }
 
-    fn wait_for_room(&self, len: usize) {
-        if self.config.batch.on_full == OverflowPolicy::Block && !branch::is_worker() {
+    /// Locks `state`, with the policy to wait once every branch has room or the time is over.
+    fn state_with_room(&self, bytes: usize) -> MutexGuard<'_, State> {
+        let batch = &self.config.batch;
+        if batch.on_full != OverflowPolicy::Block || worker::is_worker() {
+            return lock(&self.state);
+        }
+        let until = Deadline::after(batch.block_limit.unwrap_or(Duration::MAX));
+        loop {
+            let state = lock(&self.state);
+            if self.has_room(bytes) || until.has_passed() {
+                return state;
+            }
+            drop(state);
             for branch in &self.branches {
-                branch.wait_for_room(len, &self.config.batch);
+                branch.wait_for_room(bytes, until, batch);
             }
         }
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.branches.iter().all(|branch| branch.has_room(bytes, &self.config.batch))
+    }
+
+    fn tell_losses(&self) {
+        self.branches.iter().for_each(|branch| branch.tell_losses());
     }
 
     pub(crate) fn ensure_workers(self: &Arc<Self>) {

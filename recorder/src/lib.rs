@@ -14,9 +14,15 @@ mod writers;
 
 mod batch;
 mod branch;
+mod losses;
+mod outage;
+mod queue;
+mod spool;
+mod spooler;
+mod worker;
 
 pub mod fork;
 
-pub use config::{BatchConfig, OverflowPolicy, RecorderConfig, SpanLimits};
+pub use config::{BatchConfig, OverflowPolicy, RecorderConfig, SpanLimits, SpoolConfig};
 pub use recorder::Recorder;
 pub use span::RunningSpan;

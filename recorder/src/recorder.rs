@@ -7,9 +7,9 @@ use spandrel_plugin_api::{
     Timestamp, TracingProvider,
 };
 
-use crate::branch::LossReason;
 use crate::config::RecorderConfig;
 use crate::core::Core;
+use crate::losses::LossReason;
 use crate::span::RunningSpan;
 use crate::{fork, writers};
 

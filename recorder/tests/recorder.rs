@@ -273,7 +273,7 @@ fn a_failed_export_is_a_counted_loss_and_the_next_one_works() {
     let mut calls = 0;
     let (recorder, spans) = recorder_with(RecorderConfig::default(), move |_| {
         calls += 1;
-        if calls == 1 { Err(Error::new(ErrorKind::Unavailable, "not now")) } else { Ok(()) }
+        if calls == 1 { Err(Error::new(ErrorKind::Io, "not at all")) } else { Ok(()) }
     });
     record(&recorder, 1);
     assert_eq!(recorder.force_flush(LONG).unwrap_err().kind(), ErrorKind::SpansLost);

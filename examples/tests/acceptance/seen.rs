@@ -65,12 +65,22 @@ pub(crate) fn without_relations(spans: &[Span]) -> Vec<Seen> {
     spans.iter().map(|span| seen(span, vec![span.name.clone()], Relations::default())).collect()
 }
 
-fn seen(span: &Span, path: Vec<String>, relations: Relations) -> Seen {
+fn seen(span: &Span, path: Vec<String>, mut relations: Relations) -> Seen {
     let mut attributes = span.attributes.clone();
-    if let Some(port) = attributes.get_mut("server.port") {
-        port.clear();
+    remove_times(&mut attributes);
+    relations.events.iter_mut().for_each(|(_, attributes)| remove_times(attributes));
+    for key in ["network.peer.port", "server.port"] {
+        if let Some(port) = attributes.get_mut(key) {
+            port.clear();
+        }
     }
     Seen { path, relations, status: span.status.clone(), attributes }
+}
+
+/// How long something took, and whether a connection was free, is otherwise each time.
+fn remove_times(attributes: &mut Attributes) {
+    const OTHERWISE: [&str; 3] = ["http.call.wait", "http.connection.reused", "http.retry.delay"];
+    attributes.retain(|key, _| !key.ends_with(".duration") && !OTHERWISE.contains(&key.as_str()));
 }
 
 /// The services listen on any free ports.

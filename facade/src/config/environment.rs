@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, report};
 use spandrel_plugin_api::{Error, ErrorKind};
-use spandrel_recorder::OverflowPolicy;
+use spandrel_recorder::SpoolConfig;
 
+use super::file::POLICIES;
 use super::sampler::named_sampler;
-use super::{Origin, plugins, set};
+use super::{Origin, exporters, otlp, plugins, set};
 use crate::propagation::{ForcedTraces, TRUSTS};
 use crate::setup::{Settings, split_names};
 
@@ -16,6 +17,8 @@ use crate::setup::{Settings, split_names};
 pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> Result<(), Error> {
     let environment = Environment { variables };
     environment.apply_opentelemetry(settings)?;
+    otlp::apply_environment(&environment, settings);
+    exporters::apply_environment(&environment, settings);
     environment.apply_ours(settings)?;
     plugins::apply_environment(&environment, settings)?;
     for (name, value) in variables {
@@ -30,7 +33,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
 }
 
 /// Names of ours, for telling a misspelt one.
-const OURS: [&str; 25] = [
+const OURS: [&str; 27] = [
     "TRACING_TYPE",
     "TRACING_ENABLED",
     "TRACING_SERVICE_NAME",
@@ -43,10 +46,12 @@ const OURS: [&str; 25] = [
     "TRACING_FORCED_TRACES_PER_SECOND",
     "TRACING_REDACT_KEYS",
     "TRACING_FLUSH_ON_SIGNALS",
+    "TRACING_RELOAD_ON_SIGHUP",
     "TRACING_SHUTDOWN_TIMEOUT_MS",
     "TRACING_DEBUG_OPEN_SPANS",
     "TRACING_ON_ERROR",
     "TRACING_ON_FULL",
+    "TRACING_SPOOL_DIR",
     "TRACING_PROVIDER__NAME__KEY",
     "TRACING_ALLOW_PLUGINS",
     "TRACING_PLUGIN__NAME__FILE",
@@ -120,6 +125,7 @@ impl<'a> Environment<'a> {
             settings.redacted_keys.extend(split_names(keys));
         }
         set(&mut settings.flush_on_signals, self.boolean("TRACING_FLUSH_ON_SIGNALS")?);
+        set(&mut settings.reload_on_sighup, self.boolean("TRACING_RELOAD_ON_SIGHUP")?);
         let timeout = self.number("TRACING_SHUTDOWN_TIMEOUT_MS")?;
         set(&mut settings.shutdown_timeout, timeout.map(Duration::from_millis));
         set(&mut settings.debug_open_spans, self.boolean("TRACING_DEBUG_OPEN_SPANS")?);
@@ -129,12 +135,17 @@ impl<'a> Environment<'a> {
             Some("fail") => false,
             Some(other) => return Err(invalid("TRACING_ON_ERROR", other, "fail or noop")),
         };
-        settings.recorder.batch.on_full = match self.text("TRACING_ON_FULL") {
-            None => settings.recorder.batch.on_full,
-            Some("drop") => OverflowPolicy::Drop,
-            Some("block") => OverflowPolicy::Block,
-            Some(other) => return Err(invalid("TRACING_ON_FULL", other, "drop or block")),
-        };
+        if let Some(text) = self.text("TRACING_ON_FULL") {
+            let policy = POLICIES.iter().find(|(word, _)| *word == text);
+            let (_, policy) = policy.ok_or_else(|| invalid("TRACING_ON_FULL", text, "drop, drop_oldest or block"))?;
+            settings.recorder.batch.on_full = *policy;
+        }
+        if let Some(dir) = self.text("TRACING_SPOOL_DIR") {
+            match &mut settings.recorder.spool {
+                Some(spool) => spool.dir = dir.into(),
+                none => *none = Some(SpoolConfig::new(dir)),
+            }
+        }
         self.warn_of_misspelt();
         Ok(())
     }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use spandrel_plugin_api::config::{Positions, Reader, Table, Value};
 use spandrel_plugin_api::{Error, ErrorKind};
-use spandrel_recorder::{OverflowPolicy, RecorderConfig};
+use spandrel_recorder::{OverflowPolicy, RecorderConfig, SpoolConfig};
 
 use super::sampler::read_sampler;
 use super::{Origin, Variable, plugins, set};
@@ -58,6 +58,7 @@ fn read(
     }
     set(&mut settings.enabled, table.boolean("enabled")?);
     set(&mut settings.flush_on_signals, table.boolean("flush_on_signals")?);
+    set(&mut settings.reload_on_sighup, table.boolean("reload_on_sighup")?);
     set(&mut settings.shutdown_timeout, table.integer("shutdown_timeout_ms")?.map(Duration::from_millis));
     set(&mut settings.debug_open_spans, table.boolean("debug_open_spans")?);
     set(&mut settings.noop_on_error, table.choice("on_error", &[("fail", false), ("noop", true)])?);
@@ -76,6 +77,7 @@ fn read(
     plugins::read(table, origin, place, settings)?;
     table.table("limits", |limits| read_limits(limits, &mut settings.recorder))?;
     table.table("batch", |batch| read_batch(batch, &mut settings.recorder))?;
+    table.table("spool", |spool| read_spool(spool, &mut settings.recorder))?;
     table.table("redaction", |redaction| {
         set(&mut settings.redaction, redaction.boolean("enabled")?);
         settings.redacted_keys.extend(redaction.texts("keys")?.unwrap_or_default());
@@ -132,17 +134,41 @@ fn read_batch(table: &mut Reader<'_>, config: &mut RecorderConfig) -> Result<(),
     set(&mut batch.max_bytes, table.integer("max_bytes")?);
     set(&mut batch.delay, table.integer("delay_ms")?.map(Duration::from_millis));
     set(&mut batch.queue_bytes, table.integer("queue_bytes")?);
-    let policies = [("drop", OverflowPolicy::Drop), ("block", OverflowPolicy::Block)];
-    set(&mut batch.on_full, table.choice("on_full", &policies)?);
+    set(&mut batch.on_full, table.choice("on_full", &POLICIES)?);
+    if let Some(limit) = table.integer("block_ms")? {
+        batch.block_limit = Some(limit).filter(|ms| *ms > 0).map(Duration::from_millis);
+    }
+    set(&mut batch.retry_first, table.integer("retry_ms")?.map(Duration::from_millis));
+    set(&mut batch.retry_max, table.integer("retry_max_ms")?.map(Duration::from_millis));
     for (key, value, least) in [
         ("max_bytes", batch.max_bytes, 1),
         ("queue_bytes", batch.queue_bytes, 65_536),
         ("delay_ms", batch.delay.as_millis() as usize, 1),
+        ("retry_ms", batch.retry_first.as_millis() as usize, 1),
+        ("retry_max_ms", batch.retry_max.as_millis() as usize, 1),
     ] {
         if value < least {
             return Err(table.error(key, format!("`{key}` must be at least {least}, not {value}")));
         }
     }
+    Ok(())
+}
+
+/// What `on_full` may say.
+pub(super) const POLICIES: [(&str, OverflowPolicy); 3] =
+    [("drop", OverflowPolicy::Drop), ("drop_oldest", OverflowPolicy::DropOldest), ("block", OverflowPolicy::Block)];
+
+fn read_spool(table: &mut Reader<'_>, config: &mut RecorderConfig) -> Result<(), Error> {
+    /// Less is filled by a few batches.
+    const LEAST: u64 = 1 << 20;
+    let mut spool = config.spool.take().unwrap_or_else(|| SpoolConfig::new(""));
+    set(&mut spool.dir, table.text("dir")?.map(Into::into));
+    set(&mut spool.max_bytes, table.integer("max_bytes")?);
+    set(&mut spool.max_age, table.integer("max_age_s")?.map(Duration::from_secs));
+    if spool.max_bytes < LEAST {
+        return Err(table.error("max_bytes", format!("`max_bytes` must be at least {LEAST}, not {}", spool.max_bytes)));
+    }
+    config.spool = Some(spool);
     Ok(())
 }
 
@@ -173,6 +199,11 @@ fn expand(text: &str, variable: &Variable<'_>) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use spandrel_recorder::OverflowPolicy;
+
     use super::{apply, expand};
     use crate::config::Origin;
     use crate::setup::Settings;
@@ -198,7 +229,12 @@ mod tests {
             type = "parent_ratio"
             ratio = 0.5
             [batch]
-            on_full = "block"
+            on_full = "drop_oldest"
+            block_ms = 5
+            retry_ms = 20
+            [spool]
+            dir = "${HOME}/spool"
+            max_age_s = 60
             [limits]
             events = 7
             [redaction]
@@ -212,6 +248,11 @@ mod tests {
         assert_eq!(settings.resource.service_name(), "orders");
         assert_eq!(format!("{:?}", settings.sampler), "parent_based(ratio(0.5))");
         assert_eq!(settings.recorder.limits.events, 7);
+        let batch = &settings.recorder.batch;
+        assert_eq!((batch.on_full, batch.block_limit), (OverflowPolicy::DropOldest, Some(Duration::from_millis(5))));
+        assert_eq!(batch.retry_first, Duration::from_millis(20));
+        let spool = settings.recorder.spool.unwrap();
+        assert_eq!((spool.dir.as_path(), spool.max_age.as_secs()), (Path::new("/home/x/spool"), 60));
         assert_eq!(settings.providers.text("file").unwrap(), "path = \"/home/x/traces.jsonl\"\n");
     }
 
@@ -226,7 +267,11 @@ mod tests {
             ("[sampler]\ntype = 'raito'", "spandrel.toml:2:1: there is no sampler `raito`; did you mean `ratio`?"),
             ("type = ", "spandrel.toml:1:8: "),
             ("type = 3", "spandrel.toml:1:1: `type` must be the name of a provider or a list of names"),
-            ("[batch]\non_full = 'wait'", "spandrel.toml:2:1: `on_full` must be \"drop\" or \"block\", not \"wait\""),
+            (
+                "[batch]\non_full = 'wait'",
+                "spandrel.toml:2:1: `on_full` must be \"drop\" or \"drop_oldest\" or \"block\", not \"wait\"",
+            ),
+            ("[spool]\nmax_bytes = 1", "spandrel.toml:2:1: `max_bytes` must be at least 1048576, not 1"),
             (
                 "[provider.file]\npath = '${NOPE}/x'",
                 "spandrel.toml:2:1: the environment variable NOPE is not set; set it, or write ${NOPE:-default}",

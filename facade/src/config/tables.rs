@@ -23,9 +23,14 @@ impl ProviderTables {
         self.origins.insert(format!("provider.{}", path.join(".")), variable.to_owned());
     }
 
-    /// The providers that have tables.
+    /// The providers that somebody has made tables for. What stands in variables of
+    /// OpenTelemetry is meant for all programs, also for those without the provider.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.tables.keys()
+        let is_ours = |(path, origin): (&String, &String), name: &str| {
+            let path = path.strip_prefix("provider.").and_then(|path| path.strip_prefix(name));
+            path.is_some_and(|rest| rest.is_empty() || rest.starts_with('.')) && !origin.starts_with("OTEL_")
+        };
+        self.tables.keys().filter(move |name| self.origins.iter().any(|origin| is_ours(origin, name)))
     }
 
     /// The table of a provider as TOML text.
@@ -57,7 +62,10 @@ impl ProviderTables {
 
 /// A variable is text; numbers and booleans are taken for what they look like.
 fn guess(value: &str) -> Value {
-    if let Ok(number) = value.parse() {
+    // `007` is a password rather than a number, and must not lose its zeros.
+    if let Ok(number) = value.parse::<i64>()
+        && number.to_string() == value
+    {
         return Value::Integer(number);
     }
     match value {

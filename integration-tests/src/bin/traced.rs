@@ -78,6 +78,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "fork" => fork()?,
         "fork-once" => fork_once()?,
         "hear" => hear()?,
+        "reload" => reload()?,
         "churn" => churn()?,
         // Writes until it is killed, each round a batch.
         "write" => {
@@ -119,6 +120,25 @@ fn say(line: &str) {
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts")
+}
+
+/// Records before and after a reload, with a span that is open meanwhile.
+fn reload() -> Result<(), Box<dyn std::error::Error>> {
+    let (told, tells) = std::sync::mpsc::channel();
+    let told = Mutex::new(told);
+    tracing::diagnostics::set_handler(Box::new(move |_, text| {
+        let _ = told.lock().map(|told| told.send(text.to_owned()));
+    }));
+    let guard = tracing::init()?;
+    record(SPANS);
+    let across = tracing::start_span("across");
+    say("ready");
+    say(&tells.recv_timeout(DEADLINE)?);
+    across.end();
+    record(SPANS);
+    let report = guard.shutdown(DEADLINE)?;
+    say(&format!("{} {}", report.recorded(), report.exported()));
+    Ok(())
 }
 
 /// The parent records before, during and after; so does the child.

@@ -5,12 +5,14 @@ use std::num::NonZeroUsize;
 
 use spandrel_conformance::{Started, Subject};
 use spandrel_integration_tests::otlp_json;
+use spandrel_integration_tests::otlp_sink::OtlpSink;
 use spandrel_integration_tests::process::Folder;
 use spandrel_plugin_api::{Host, Provider, ProviderFactory, Resource, SpanExporter, config};
 use spandrel_provider_console::{ConsoleConfig, ConsoleExporter};
 use spandrel_provider_file::FileFactory;
 use spandrel_provider_memory::{MemoryExporter, MemoryStore};
 use spandrel_provider_noop::NoopFactory;
+use spandrel_provider_otlp::OtlpFactory;
 use spandrel_recorder::{OverflowPolicy, Recorder, RecorderConfig};
 
 spandrel_conformance::suite!(noop, super::noop());
@@ -22,6 +24,8 @@ spandrel_conformance::suite!(console_tree, super::console("tree"));
 spandrel_conformance::suite!(console_plain, super::console("plain"));
 spandrel_conformance::suite!(console_json, super::console("json"));
 spandrel_conformance::suite!(memory_and_file, super::memory_and_file());
+spandrel_conformance::suite!(otlp_as_protobuf, super::otlp("http/protobuf"));
+spandrel_conformance::suite!(otlp_as_json, super::otlp("http/json"));
 
 fn noop() -> Subject {
     let start = |resource: &Resource| {
@@ -92,6 +96,17 @@ fn memory_and_file() -> Subject {
         let path = folder.file("traces.jsonl");
         let started = recorder(RecorderConfig::default(), resource, exporters);
         started.read_by(move || store.spans()).read_by(move || otlp_json::read(&path)).keeping(folder)
+    })
+}
+
+fn otlp(protocol: &'static str) -> Subject {
+    Subject::new(&format!("otlp with protocol {protocol}"), move |resource| {
+        let sink = OtlpSink::new();
+        let exporter = match OtlpFactory.create(&sink.config(protocol), &Host::new(resource)) {
+            Ok(Provider::Exporter(exporter)) => exporter,
+            other => panic!("otlp is an exporter: {other:?}"),
+        };
+        recorder(RecorderConfig::default(), resource, vec![("otlp", exporter)]).read_by(move || sink.spans())
     })
 }
 

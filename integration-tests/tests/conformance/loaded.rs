@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use spandrel::provider::Plugin;
 use spandrel_conformance::{Started, Subject};
 use spandrel_integration_tests::otlp_json;
+use spandrel_integration_tests::otlp_sink::OtlpSink;
 use spandrel_integration_tests::plugins::{foreign_plugin, plugin};
 use spandrel_integration_tests::process::{Folder, command, run};
 use spandrel_plugin_api::{Host, Provider, ProviderFactory, Resource};
@@ -18,16 +19,17 @@ spandrel_conformance::suite!(noop, super::noop());
 spandrel_conformance::suite!(memory, super::memory());
 spandrel_conformance::suite!(file, super::file());
 spandrel_conformance::suite!(file_as_log, super::file_as_log());
+spandrel_conformance::suite!(otlp, super::otlp());
 spandrel_conformance::suite!(live, super::live());
 spandrel_conformance::suite!(journal, super::journal());
 
 fn noop() -> Subject {
-    Subject::new("noop, loaded", |resource| start("noop", "", resource)).without_recording()
+    subject("noop, loaded", "noop", |resource| start("noop", "", resource)).without_recording()
 }
 
 /// Its store is the library's own and cannot be read from outside.
 fn memory() -> Subject {
-    Subject::new("memory, loaded", |resource| start("memory", "", resource))
+    subject("memory, loaded", "memory", |resource| start("memory", "", resource))
 }
 
 fn file() -> Subject {
@@ -35,9 +37,16 @@ fn file() -> Subject {
 }
 
 fn file_as_log() -> Subject {
-    Subject::new("file with format log, loaded", |resource| {
+    subject("file with format log, loaded", "file", |resource| {
         let folder = Folder::new();
         start("file", &to(&folder, "format = 'log'"), resource).keeping(folder)
+    })
+}
+
+fn otlp() -> Subject {
+    subject("otlp, loaded", "otlp", |resource| {
+        let sink = OtlpSink::new();
+        start("otlp", &sink.config("http/protobuf"), resource).read_by(move || sink.spans())
     })
 }
 
@@ -48,7 +57,7 @@ fn live() -> Subject {
 
 /// The example of `examples/plugins/rust`, with lines of its own kind.
 fn journal() -> Subject {
-    Subject::new("journal", |resource| {
+    subject("journal", "journal", |resource| {
         let folder = Folder::new();
         let path = folder.file("traces.jsonl");
         start("journal", &to(&folder, "slow_ms = 60000"), resource)
@@ -59,11 +68,17 @@ fn journal() -> Subject {
 
 /// A provider that writes OTLP/JSON lines to the file that its configuration names.
 fn into_file(name: &str, word: &'static str, config: &'static str) -> Subject {
-    Subject::new(name, move |resource| {
+    subject(name, word, move |resource| {
         let folder = Folder::new();
         let path = folder.file("traces.jsonl");
         start(word, &to(&folder, config), resource).read_by(move || otlp_json::read(&path)).keeping(folder)
     })
+}
+
+/// A subject whose library is built and loaded before anybody looks at the time.
+fn subject(name: &str, word: &'static str, start: impl Fn(&Resource) -> Started + Send + Sync + 'static) -> Subject {
+    loaded(word);
+    Subject::new(name, start)
 }
 
 fn to(folder: &Folder, config: &str) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use spandrel_integration_tests::process::until;
 use spandrel_plugin_api::{ErrorKind, SpanBatch};
 
 use crate::misbehaving::{Misbehaving, messages};
@@ -102,9 +103,19 @@ fn spans_of_a_failed_export_are_counted_and_told() {
     let plugin = Misbehaving::exporter("failing");
     let tracer = plugin.tracer("export=invalid");
     tracer.context().within(|| (0..3).for_each(|_| spandrel::with_span("op", |_| ())));
-    assert_eq!(tracer.flush(LONG).unwrap_err().kind(), ErrorKind::SpansLost);
+    // Its backend is unavailable, it says, so that they are kept until shutdown.
+    assert!(tracer.flush(Duration::from_millis(100)).is_err());
+    assert_eq!(tracer.stats().pending(), 3);
+    assert!(tracer.shutdown(Duration::from_millis(100)).is_err());
+    let why = "broken \u{fffd} text (ke\u{fffd}y: val\u{fffd}ue)";
+    let text = format!("provider failing lost 3 span(s), which could not be exported before shutdown: {why}");
+    until("the loss is told", || messages(&text).len() == 1);
     let stats = tracer.stats();
     assert_eq!((stats.recorded, stats.branches[0].dropped.export_failed), (3, 3), "{stats}");
-    let said = messages("provider failing lost 3 span(s): broken \u{fffd} text (ke\u{fffd}y: val\u{fffd}ue)");
-    assert_eq!(said.len(), 1, "{:?}", messages("failing"));
+
+    // Any other error is final.
+    let tracer = plugin.tracer("export=9");
+    tracer.context().within(|| (0..3).for_each(|_| spandrel::with_span("op", |_| ())));
+    assert_eq!(tracer.flush(LONG).unwrap_err().kind(), ErrorKind::SpansLost);
+    assert_eq!(tracer.stats().branches[0].dropped.export_failed, 3);
 }

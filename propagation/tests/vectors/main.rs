@@ -10,64 +10,15 @@ mod datadog;
 mod jaeger;
 mod several;
 mod tracecontext;
+mod vector;
 mod xray;
 
 use spandrel_plugin_api::{SpanContext, TraceState};
 use spandrel_propagation::{Baggage, Extracted, Outgoing, Propagator, TraceContextPropagator, by_name};
 
-/// What comes in, and what is made of it.
-struct Incoming {
-    source: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-    expected: &'static str,
-}
-
-/// What is current, and what is written for it.
-struct Written {
-    source: &'static str,
-    context: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-}
-
-const fn incoming(
-    source: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-    expected: &'static str,
-) -> Incoming {
-    Incoming { source, headers, expected }
-}
-
-const fn written(
-    source: &'static str,
-    context: &'static str,
-    headers: &'static [(&'static str, &'static str)],
-) -> Written {
-    Written { source, context, headers }
-}
+use vector::{Incoming, Written, fill, incoming, written};
 
 type Headers = Vec<(String, String)>;
-
-/// Puts ids in the place of their names.
-fn fill(text: &str) -> String {
-    let long = [("{Z256}", "z", 256), ("{Z257}", "z", 257), ("{T241}", "t", 241), ("{T242}", "t", 242)];
-    let text = long.iter().fold(text.to_owned(), |text, (name, c, len)| text.replace(name, &c.repeat(*len)));
-    [
-        ("{T}", "4bf92f3577b34da6a3ce929d0e0e4736"),
-        // Its halves, the lower one alone as an id, and both as Datadog writes them.
-        ("{UPPER}", "4bf92f3577b34da6"),
-        ("{LOWER}", "a3ce929d0e0e4736"),
-        ("{T64}", "0000000000000000a3ce929d0e0e4736"),
-        ("{LOWER10}", "11803532876627986230"),
-        // As X-Ray cuts it.
-        ("{TX}", "1-4bf92f35-77b34da6a3ce929d0e0e4736"),
-        ("{S}", "00f067aa0ba902b7"),
-        ("{S10}", "67667974448284343"),
-        // Of the W3C harness.
-        ("{W}", "12345678901234567890123456789012"),
-    ]
-    .iter()
-    .fold(text, |text, (name, value)| text.replace(name, value))
-}
 
 fn headers(headers: &[(&str, &str)]) -> Headers {
     headers.iter().map(|(name, value)| (fill(name), fill(value))).collect()

@@ -11,6 +11,7 @@
 #[allow(dead_code, reason = "not all of it is needed here")]
 #[path = "../../src/block.rs"]
 mod block;
+#[allow(dead_code, reason = "nor here")]
 #[path = "../../src/live.rs"]
 mod live;
 mod sync;
@@ -58,7 +59,7 @@ impl Core {
     }
 
     fn queue(&self, chunk: Option<Chunk>) {
-        lock(&self.queue).extend(chunk);
+        lock(&self.queue).extend(chunk.map(|chunk| chunk.lean(&self.pool)));
     }
 
     /// The spans in blocks, as a reader of statistics counts them.

@@ -71,7 +71,7 @@ impl Trap {
         if self.settings.suppresses {
             suppress();
         }
-        let refused = |cause| Err(Error::new(ErrorKind::Unavailable, "refused by the test").with_source(cause));
+        let refused = |cause| Err(Error::new(ErrorKind::Io, "refused by the test").with_source(cause));
         match self.settings.how {
             How::Text => panic!("{entry}, by the test"),
             How::Bomb => std::panic::panic_any(Bomb),

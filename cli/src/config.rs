@@ -1,0 +1,247 @@
+//! What is configured, and where it stands.
+
+mod origin;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::Value;
+use spandrel::inspect::{self, Configuration};
+use spandrel::{Error, ErrorKind};
+use spandrel_plugin_api::AnyValue;
+use spandrel_plugin_api::json::Object;
+
+use crate::failure::{Failure, explained};
+use crate::output::{Output, Style};
+use crate::warnings;
+use origin::Origins;
+
+#[derive(Args)]
+pub(crate) struct ConfigFile {
+    /// The configuration; SPANDREL_CONFIG, or spandrel.toml in this directory, unless given
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check file and environment, without starting anything
+    Check {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// A provider that the service has by its own code
+        #[arg(long, value_name = "NAME")]
+        known: Vec<String>,
+    },
+    /// Show what file and environment come to; secrets are left out
+    Show {
+        #[command(flatten)]
+        file: ConfigFile,
+        /// Show what set each of them, too
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Print the JSON schema of the file, for editors
+    Schema,
+}
+
+pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        Command::Check { file, known } => check(file, known, output),
+        Command::Show { file, origin } => show(file, *origin, output),
+        Command::Schema => output.text(include_str!("config/schema.json")),
+    }
+}
+
+impl ConfigFile {
+    /// Reads it and the environment.
+    pub(crate) fn read(&self) -> Result<Configuration, Error> {
+        warnings::keep();
+        inspect::configuration(self.config.as_deref())
+    }
+
+    /// The file that is read, if any.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        let named = || std::env::var_os("SPANDREL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+        let usual = || Some(PathBuf::from("spandrel.toml")).filter(|path| path.exists());
+        self.config.clone().or_else(named).or_else(usual)
+    }
+
+    /// Its name for messages.
+    pub(crate) fn shown(&self) -> String {
+        self.path().map_or_else(|| "no file".to_owned(), |path| path.display().to_string())
+    }
+}
+
+fn check(file: &ConfigFile, known: &[String], output: &mut Output) -> Result<(), Failure> {
+    let read = file.read();
+    let (types, problems) = match &read {
+        Ok(configuration) => (configuration.types().to_vec(), problems(configuration, known)),
+        Err(error) => (Vec::new(), vec![explained(error)]),
+    };
+    let mut warned = warnings::take();
+    if let Ok(configuration) = &read {
+        warned.extend(unused(configuration, known)?);
+    }
+    if output.json {
+        output.object(|document| {
+            document.boolean("ok", problems.is_empty());
+            match file.path() {
+                Some(path) => document.display("file", &path.display()),
+                None => document.null("file"),
+            }
+            write_texts(document, "errors", &problems);
+            write_texts(document, "warnings", &warned);
+        })?;
+    } else {
+        for warning in &warned {
+            output.line(&[(Style::Warning, "warning: "), (Style::Plain, warning)])?;
+        }
+        for problem in &problems {
+            output.line(&[(Style::Bad, "error: "), (Style::Plain, problem)])?;
+        }
+        if problems.is_empty() {
+            let text = format!("{} and the environment are fine: type = {}", file.shown(), types.join(", "));
+            output.line(&[(Style::Good, &text)])?;
+        }
+    }
+    match read {
+        Err(error) if error.kind() == ErrorKind::Io => Err(Failure::Io(String::new())),
+        _ if !problems.is_empty() => Err(Failure::NotWell(String::new())),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn write_texts(document: &mut Object<'_>, key: &str, texts: &[String]) {
+    document.array(key, |all| texts.iter().for_each(|text| all.value(AnyValue::Str(text))));
+}
+
+/// What is wrong with the providers in use.
+fn problems(configuration: &Configuration, known: &[String]) -> Vec<String> {
+    let others = configuration.types().iter().filter(|name| !known.contains(name));
+    let problem = |name: &String| {
+        let error = check_provider(configuration, name).err()?;
+        let is_unknown = error.kind() == ErrorKind::ProviderNotFound;
+        let own = format!("\n  or: --known {name}, if the service has it by its own code");
+        Some(explained(&error) + if is_unknown { &own } else { "" })
+    };
+    others.filter_map(problem).collect()
+}
+
+/// Checks a provider as far as nothing of it need run.
+pub(crate) fn check_provider(configuration: &Configuration, name: &str) -> Result<(), Error> {
+    if configuration.is_linked(name) {
+        return match configuration.check_provider(name) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
+            checked => checked,
+        };
+    }
+    let Err(why) = configuration.plugin(name) else { return Ok(()) };
+    if why.kind() != ErrorKind::ProviderNotFound {
+        return Err(why);
+    }
+    // The names of all providers are known here, and the places there.
+    let message = configuration.check_provider(name).err();
+    let mut error = Error::new(ErrorKind::ProviderNotFound, message.as_ref().unwrap_or(&why).message());
+    for key in ["searched", "remedy"] {
+        if let Some(text) = why.context(key) {
+            error = error.with_context(key, text);
+        }
+    }
+    Err(error)
+}
+
+/// Tables of providers that nobody has.
+fn unused(configuration: &Configuration, known: &[String]) -> Result<Vec<String>, Failure> {
+    let settings = configuration.provider_settings()?;
+    let names: BTreeSet<&str> = settings.iter().filter_map(|(key, ..)| key.split('.').nth(1)).collect();
+    let plugins = configuration.plugin_names();
+    let is_known = |name: &str| {
+        configuration.is_linked(name)
+            || known.iter().chain(&plugins).chain(configuration.types()).any(|one| one == name)
+    };
+    let unknown = names.into_iter().filter(|name| !is_known(name));
+    let warning =
+        |name: &str| format!("there are settings for a provider `{name}`, which is neither in use nor known here");
+    Ok(unknown.map(warning).collect())
+}
+
+fn show(file: &ConfigFile, with_origin: bool, output: &mut Output) -> Result<(), Failure> {
+    let configuration = file.read()?;
+    for warning in warnings::take() {
+        eprintln!("warning: {warning}");
+    }
+    let path = file.path();
+    let settings = settings(&configuration, path.as_deref())?;
+    if output.json {
+        return output.object(|document| {
+            match &path {
+                Some(path) => document.display("file", &path.display()),
+                None => document.null("file"),
+            }
+            document.array("settings", |all| {
+                for Setting { key, value, origin } in &settings {
+                    all.object(|object| {
+                        object.text("key", key);
+                        write_json(object, value);
+                        object.text("origin", origin);
+                    });
+                }
+            });
+        });
+    }
+    for Setting { key, value, origin } in &settings {
+        let line = format!("{key} = {value}");
+        match with_origin {
+            true => output.line(&[(Style::Plain, &format!("{line:<44}")), (Style::Dim, &format!("  # {origin}"))])?,
+            false => output.line(&[(Style::Plain, &line)])?,
+        }
+    }
+    Ok(())
+}
+
+/// A setting in force.
+pub(crate) struct Setting {
+    pub(crate) key: String,
+    /// As TOML.
+    pub(crate) value: String,
+    pub(crate) origin: String,
+}
+
+/// All settings in force, each with what set it.
+pub(crate) fn settings(configuration: &Configuration, path: Option<&Path>) -> Result<Vec<Setting>, Failure> {
+    let text = match path {
+        Some(path) => std::fs::read_to_string(path).map_err(|error| Failure::reading(path, &error))?,
+        None => String::new(),
+    };
+    let name = path.map(|path| path.display().to_string()).unwrap_or_default();
+    let origins = Origins::new(&text, &name)?;
+    let mut settings: Vec<Setting> = Vec::new();
+    for (key, value) in configuration.settings() {
+        let origin = origins.of(&key);
+        settings.push(Setting { key, value, origin });
+    }
+    // Without a default, and so only where somebody has set it.
+    if let Some((value, origin)) = origins.only_set("forced_traces_per_second", "TRACING_FORCED_TRACES_PER_SECOND") {
+        settings.push(Setting { key: "forced_traces_per_second".to_owned(), value, origin });
+    }
+    for (key, value, origin) in configuration.provider_settings()? {
+        settings.push(Setting { key, value, origin });
+    }
+    Ok(settings)
+}
+
+/// The value of TOML as one of JSON; what JSON has no place for is a text.
+fn write_json(object: &mut Object<'_>, toml: &str) {
+    match serde_json::from_str(toml) {
+        Ok(Value::Array(values)) if values.iter().all(Value::is_string) => object.array("value", |all| {
+            values.iter().filter_map(Value::as_str).for_each(|text| all.value(AnyValue::Str(text)));
+        }),
+        Ok(Value::Bool(value)) => object.boolean("value", value),
+        Ok(Value::Number(number)) if number.is_i64() => object.number("value", number.as_i64().unwrap_or_default()),
+        Ok(Value::Number(number)) => object.float("value", number.as_f64().unwrap_or_default()),
+        Ok(Value::String(text)) => object.text("value", &text),
+        _ => object.text("value", toml),
+    }
+}

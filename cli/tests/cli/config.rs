@@ -1,0 +1,246 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use spandrel_integration_tests::process::Folder;
+
+use crate::support::{ok, run, run_with};
+
+#[test]
+fn what_init_writes_can_be_used() {
+    let folder = Folder::new();
+    let text = ok(&folder, &["init", "--service", "my \"shop\"", "--type", "console"]);
+    assert!(text.starts_with("wrote spandrel.toml\n"), "{text}");
+    assert_eq!(ok(&folder, &["config", "check"]), "spandrel.toml and the environment are fine: type = console\n");
+    let shown = ok(&folder, &["config", "show"]);
+    assert!(shown.contains("service.name = \"my \\\"shop\\\"\"\n"), "{shown}");
+    let again = run(&folder, &["init"]);
+    assert_eq!((again.code, &*again.err), (3, "error: spandrel.toml is there already; --force replaces it\n"));
+    ok(&folder, &["init", "--force"]);
+    assert_eq!(ok(&folder, &["config", "check"]), "spandrel.toml and the environment are fine: type = file\n");
+
+    // What is commented out can be used as well, but for the type that has no rules.
+    let is_setting =
+        |line: &str| line.starts_with("[") || line.split_once(" = ").is_some_and(|(key, _)| !key.contains([' ', '`']));
+    let uncommented: Vec<String> = std::fs::read_to_string(folder.file("spandrel.toml"))
+        .unwrap()
+        .lines()
+        .map(|line| {
+            line.strip_prefix("# ").filter(|rest| is_setting(rest)).unwrap_or(line).replace("parent_always_on", "rules")
+        })
+        .collect();
+    std::fs::write(folder.file("all.toml"), uncommented.join("\n")).unwrap();
+    ok(&folder, &["config", "check", "--config", "all.toml"]);
+    let defaults: BTreeMap<String, Value> = settings(&ok(&folder, &["config", "show", "--json"]));
+    for (key, value) in settings(&ok(&folder, &["config", "show", "--json", "--config", "all.toml"])) {
+        let differs = ["batch.block_ms", "redaction.keys", "sampler", "limits.value_chars", "forced_traces_per_second"]
+            .contains(&&*key);
+        if !differs && !key.starts_with("service.") && !key.starts_with("spool.") && !key.starts_with("provider.") {
+            assert_eq!(defaults.get(&key), Some(&value), "the template names another default for {key}");
+        }
+    }
+}
+
+fn settings(text: &str) -> BTreeMap<String, Value> {
+    let document: Value = serde_json::from_str(text).unwrap();
+    let all = document["settings"].as_array().unwrap();
+    all.iter().map(|one| (one["key"].as_str().unwrap().to_owned(), one["value"].clone())).collect()
+}
+
+#[test]
+fn mistakes_are_answered_with_line_and_column() {
+    let folder = Folder::new();
+    for (text, code, message) in [
+        (
+            "\ntpye = 'file'",
+            1,
+            "error: spandrel.toml:2:1: unknown configuration key `tpye`; did you mean `type`? (known",
+        ),
+        (
+            "[sampler]\nratio = 2",
+            1,
+            "error: spandrel.toml:2:1: the sampling ratio must be a number from 0 to 1, not 2\n",
+        ),
+        ("type = ", 1, "error: spandrel.toml:1:8: "),
+        (
+            "type = 'file'\n[provider.file]\n\npaht = 'x'",
+            1,
+            "error: unknown configuration key `paht`; did you mean `path`? (known here: path, format, durability, \
+             sync_interval_ms, rotate)\n  key: paht\n  at: spandrel.toml:4:1\n  provider: file\n",
+        ),
+        (
+            "type = 'fiel'",
+            1,
+            "error: there is no provider `fiel`; did you mean `file`?\n  searched: plugin_dirs: not set, ",
+        ),
+        (
+            "type = 'file'\n[provider.fiel]\na = 1",
+            0,
+            "warning: there are settings for a provider `fiel`, which is neither in use nor known here\n",
+        ),
+    ] {
+        std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+        let run = run(&folder, &["config", "check"]);
+        assert_eq!((run.code, &*run.err), (code, ""), "{text}");
+        assert!(run.out.starts_with(message), "{text}\n{}", run.out);
+    }
+    std::fs::write(folder.file("spandrel.toml"), "type = 'ours'").unwrap();
+    ok(&folder, &["config", "check", "--known", "ours"]);
+    let missing = run(&folder, &["config", "check", "--config", "nowhere.toml", "--json"]);
+    let document: Value = serde_json::from_str(&missing.out).unwrap();
+    assert_eq!((missing.code, &document["ok"]), (3, &json!(false)));
+    let warned = run_with(&folder, &["config", "check", "--known", "ours", "--json"], &[("TRACING_TYP", "x")]);
+    let document: Value = serde_json::from_str(&warned.out).unwrap();
+    let expected = json!({
+        "ok": true, "file": "spandrel.toml", "errors": [],
+        "warnings": ["the environment variable TRACING_TYP means nothing; did you mean TRACING_TYPE?"],
+    });
+    assert_eq!(document, expected);
+}
+
+#[test]
+fn origins_are_shown_and_secrets_are_not() {
+    let folder = Folder::new();
+    let text = "type = 'file'\n[service]\nname = 'shop'\nattributes = { region = 'eu-1', api-key = 'sesame' }\n\
+                [provider.file]\npath = '${HOME}/t.jsonl'\n[provider.own]\nauth_token = 'sesame'\n\
+                url = 'http://me:sesame@host/'\nheaders = { x-team = 'sesame' }\n[redaction]\nkeys = ['iban']\n";
+    std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+    let variables =
+        [("TRACING_SERVICE_NAME", "orders"), ("TRACING_PROVIDER__FILE__FORMAT", "log"), ("TRACING_REDACT_KEYS", "pin")];
+    let run = run_with(&folder, &["config", "show", "--origin"], &variables);
+    assert_eq!((run.code, &*run.err), (0, ""));
+    for line in [
+        "type = [\"file\"]                               # spandrel.toml:1:1",
+        "service.name = \"orders\"                       # TRACING_SERVICE_NAME",
+        "service.attributes.region = \"eu-1\"            # spandrel.toml:4:16",
+        "service.attributes.api-key = \"[REDACTED]\"     # spandrel.toml:4:33",
+        "enabled = true                                # default",
+        "sampler = \"parent_based(always_on)\"           # default",
+        "redaction.keys = [\"iban\", \"pin\"]              # spandrel.toml:12:1, TRACING_REDACT_KEYS",
+        "provider.file.format = \"log\"                  # TRACING_PROVIDER__FILE__FORMAT",
+        "provider.own.auth_token = \"[REDACTED]\"        # spandrel.toml:8:1",
+        "provider.own.headers.x-team = \"[REDACTED]\"    # spandrel.toml:10:13",
+    ] {
+        assert!(run.out.lines().any(|shown| shown == line), "{line}\n{}", run.out);
+    }
+    assert!(!run.out.contains("sesame"), "{}", run.out);
+    assert!(run.out.contains(&format!("provider.file.path = \"{}/t.jsonl\"", folder.path().display())), "{}", run.out);
+}
+
+#[test]
+fn each_variable_is_an_origin() {
+    let folder = Folder::new();
+    let origin = |key: &str, variables: &[(&str, &str)]| {
+        let run = run_with(&folder, &["config", "show", "--json"], variables);
+        assert_eq!(run.code, 0, "{variables:?} {}", run.err);
+        let document: Value = serde_json::from_str(&run.out).unwrap();
+        let found = document["settings"].as_array().unwrap().iter().find(|one| one["key"] == key).cloned();
+        found.map(|one| (one["origin"].as_str().unwrap().to_owned(), one["value"].clone()))
+    };
+    for (variable, value, key, expected) in [
+        ("TRACING_TYPE", "file", "type", json!(["file"])),
+        ("OTEL_TRACES_EXPORTER", "console", "type", json!(["console"])),
+        ("TRACING_ENABLED", "no", "enabled", json!(false)),
+        ("OTEL_SDK_DISABLED", "true", "enabled", json!(false)),
+        ("TRACING_SERVICE_NAME", "x", "service.name", json!("x")),
+        ("OTEL_SERVICE_NAME", "x", "service.name", json!("x")),
+        ("OTEL_RESOURCE_ATTRIBUTES", "service.name=x", "service.name", json!("x")),
+        ("OTEL_RESOURCE_ATTRIBUTES", "team=x", "service.attributes.team", json!("x")),
+        ("TRACING_SERVICE_VERSION", "2", "service.version", json!("2")),
+        ("TRACING_ENVIRONMENT", "test", "service.environment", json!("test")),
+        ("TRACING_SAMPLER", "always_off", "sampler", json!("always_off")),
+        ("OTEL_TRACES_SAMPLER", "always_off", "sampler", json!("always_off")),
+        ("TRACING_PROPAGATORS", "b3", "propagators", json!(["b3"])),
+        ("OTEL_PROPAGATORS", "b3", "propagators", json!(["b3"])),
+        ("TRACING_TRUST", "link", "trust", json!("link")),
+        ("TRACING_FORCED_TRACES_PER_SECOND", "7", "forced_traces_per_second", json!(7)),
+        ("TRACING_REDACT_KEYS", "iban", "redaction.keys", json!(["iban"])),
+        ("TRACING_FLUSH_ON_SIGNALS", "on", "flush_on_signals", json!(true)),
+        ("TRACING_RELOAD_ON_SIGHUP", "true", "reload_on_sighup", json!(true)),
+        ("TRACING_SPOOL_DIR", "/x", "spool.dir", json!("/x")),
+        ("TRACING_SHUTDOWN_TIMEOUT_MS", "7", "shutdown_timeout_ms", json!(7)),
+        ("TRACING_DEBUG_OPEN_SPANS", "1", "debug_open_spans", json!(true)),
+        ("TRACING_ON_ERROR", "noop", "on_error", json!("noop")),
+        ("TRACING_ON_FULL", "block", "batch.on_full", json!("block")),
+        ("OTEL_BSP_SCHEDULE_DELAY", "7", "batch.delay_ms", json!(7)),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1000", "batch.queue_bytes", json!(256_000)),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2", "batch.max_bytes", json!(512)),
+        ("OTEL_ATTRIBUTE_COUNT_LIMIT", "7", "limits.attributes", json!(7)),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "7", "limits.attributes", json!(7)),
+        ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7", "limits.value_chars", json!(7)),
+        ("OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT", "7", "limits.value_chars", json!(7)),
+        ("OTEL_SPAN_EVENT_COUNT_LIMIT", "7", "limits.events", json!(7)),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "7", "limits.links", json!(7)),
+        ("OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT", "7", "limits.event_attributes", json!(7)),
+        ("OTEL_LINK_ATTRIBUTE_COUNT_LIMIT", "7", "limits.link_attributes", json!(7)),
+        ("TRACING_ALLOW_PLUGINS", "false", "allow_plugins", json!(false)),
+        ("TRACING_PLUGIN__AUDIT__PROVIDER", "file", "plugin.audit.provider", json!("file")),
+        ("TRACING_PROVIDER__FILE__PATH", "x", "provider.file.path", json!("x")),
+    ] {
+        assert_eq!(origin(key, &[(variable, value)]), Some((variable.to_owned(), expected.clone())), "{variable}");
+        assert_ne!(origin(key, &[]).map(|(_, value)| value), Some(expected), "{variable} changes nothing");
+    }
+    // Ours wins over that of OpenTelemetry; what says nothing about a key is no origin of it.
+    let both = [("TRACING_SERVICE_NAME", "a"), ("OTEL_SERVICE_NAME", "b"), ("OTEL_SDK_DISABLED", "false")];
+    assert_eq!(origin("service.name", &both), Some(("TRACING_SERVICE_NAME".to_owned(), json!("a"))));
+    assert_eq!(origin("enabled", &both), Some(("default".to_owned(), json!(true))));
+}
+
+/// Keys of a table as an error about an unknown one lists them.
+fn known_keys(folder: &Folder, text: &str) -> Vec<String> {
+    std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+    let run = run(folder, &["config", "check"]);
+    let (_, known) = run.out.split_once("(known here: ").unwrap_or_else(|| panic!("{text}\n{}", run.out));
+    let mut known: Vec<String> = known.split(')').next().unwrap().split(", ").map(str::to_owned).collect();
+    known.sort();
+    known
+}
+
+#[test]
+fn the_schema_has_the_keys_of_the_facade() {
+    let folder = Folder::new();
+    let schema: Value = serde_json::from_str(&ok(&folder, &["config", "schema"])).unwrap();
+    let file = "type = 'file'\n";
+    for (text, pointer) in [
+        ("xyz = 1".to_owned(), "/properties"),
+        ("[service]\nxyz = 1".to_owned(), "/properties/service/properties"),
+        ("[sampler]\nxyz = 1".to_owned(), "/properties/sampler/properties"),
+        ("[[sampler.rules]]\nratio = 1\nxyz = 1".to_owned(), "/properties/sampler/properties/rules/items/properties"),
+        ("[limits]\nxyz = 1".to_owned(), "/properties/limits/properties"),
+        ("[batch]\nxyz = 1".to_owned(), "/properties/batch/properties"),
+        ("[spool]\nxyz = 1".to_owned(), "/properties/spool/properties"),
+        ("[redaction]\nxyz = 1".to_owned(), "/properties/redaction/properties"),
+        ("[plugin.x]\nxyz = 1".to_owned(), "/properties/plugin/additionalProperties/properties"),
+        (format!("{file}[provider.file]\nxyz = 1"), "/properties/provider/properties/file/properties"),
+        (
+            format!("{file}[provider.file.rotate]\nxyz = 1"),
+            "/properties/provider/properties/file/properties/rotate/properties",
+        ),
+    ] {
+        let keys: Vec<&String> = schema.pointer(pointer).unwrap().as_object().unwrap().keys().collect();
+        assert_eq!(
+            keys,
+            known_keys(&folder, &text).iter().collect::<Vec<_>>(),
+            "{pointer} in cli/src/config/schema.json"
+        );
+    }
+    // And its defaults.
+    std::fs::remove_file(folder.file("spandrel.toml")).unwrap();
+    for (key, value) in settings(&ok(&folder, &["config", "show", "--json"])) {
+        let pointer = format!("/properties/{}/default", key.replace('.', "/properties/"));
+        if let Some(default) = schema.pointer(&pointer).filter(|_| key != "type") {
+            assert_eq!(*default, value, "{key}");
+        }
+    }
+}
+
+#[test]
+fn completions_name_the_commands() {
+    let folder = Folder::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = ok(&folder, &["completions", shell]);
+        assert!(
+            ["doctor", "convert", "--min-duration"].iter().all(|word| script.contains(word.trim_start_matches('-'))),
+            "{shell}"
+        );
+    }
+}

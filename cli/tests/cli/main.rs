@@ -1,0 +1,10 @@
+//! The command, run as its users run it.
+
+mod config;
+mod convert;
+mod doctor;
+mod plugin;
+mod show;
+mod stats;
+mod support;
+mod tail;

@@ -1,0 +1,28 @@
+#![doc = include_str!("docs.md")]
+#![forbid(unsafe_code)]
+
+mod config;
+mod exporter;
+
+mod encode;
+mod endpoint;
+mod headers;
+mod split;
+mod text;
+
+mod failure;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls_unsupported.rs"]
+mod tls;
+mod transport;
+
+mod answer;
+mod grpc;
+mod http;
+mod retry_after;
+
+pub use config::{Compression, OtlpConfig, Protocol};
+pub use exporter::{OtlpExporter, OtlpFactory};
+pub use reqwest::header::HeaderMap;
