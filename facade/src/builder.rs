@@ -221,7 +221,7 @@ impl Start<'_> {
             Parent::Context(context) => {
                 live.scope = ScopeSwitch::Set(context.scope_of_child());
                 // Its ambient attributes count for the span itself, too.
-                context.within(|| self.start_child(&mut live, context.span_context()))
+                context.within_quietly(|| self.start_child(&mut live, context.span_context()))
             }
             Parent::Current => match self.tracer.backend_context() {
                 Some(context) => self.start_child(&mut live, Some(&context)),

@@ -122,28 +122,35 @@ impl Context {
     /// started them.
     #[must_use = "the context is left at once if the guard is dropped"]
     pub fn attach(&self) -> ContextGuard {
-        ContextGuard { key: self.enter(), _not_send: PhantomData }
+        ContextGuard { key: self.enter(self.keeper()), _not_send: PhantomData }
     }
 
     /// Calls `f` within the context.
     pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
-        let _scope = ContextScope { key: self.enter() };
+        let _scope = ContextScope { key: self.enter(self.keeper()) };
         f()
     }
 
-    fn enter(&self) -> u64 {
+    /// As [`within`](Self::within), for the start of a span, of which no backend needs to hear twice.
+    pub(crate) fn within_quietly<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _scope = ContextScope { key: self.enter(None) };
+        f()
+    }
+
+    fn enter(&self, keeper: Option<&'static Core>) -> u64 {
         let mut live = chain::new_live();
         live.context = self.span.clone().unwrap_or_default();
-        live.tracer = self.keeper();
+        live.tracer = keeper;
         live.scope = ScopeSwitch::Set(self.scope.clone());
         chain::enter(live)
     }
 
     /// The tracer of the context, if its backend keeps a context of its own, which this
-    /// one becomes the current one of.
+    /// one becomes the current one of. It hears nothing of no span in place of no span.
     fn keeper(&self) -> Option<&'static Core> {
         let own = self.scope.as_ref().and_then(|scope| scope.tracer);
-        own.or_else(global::installed_and_enabled).filter(|tracer| tracer.keeps_context)
+        let keeper = own.or_else(global::installed_and_enabled).filter(|tracer| tracer.keeps_context)?;
+        Some(keeper).filter(|_| self.span.is_some() || chain::has_span())
     }
 
     pub(crate) fn with_caller(self, caller: Option<SpanContext>) -> Self {

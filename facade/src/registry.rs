@@ -130,6 +130,10 @@ impl ProviderFactory for Renamed {
     fn create(&self, config: &str, host: &Host<'_>) -> Result<Provider, Error> {
         self.factory.create(config, host)
     }
+
+    fn validate(&self, config: &str) -> Result<(), Error> {
+        self.factory.validate(config)
+    }
 }
 
 impl std::fmt::Debug for Registry {

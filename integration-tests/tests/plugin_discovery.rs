@@ -236,17 +236,17 @@ fn the_variable_of_opentelemetry_may_name_plugins() {
         assert_eq!(build(&start(&stage, &[("OTEL_TRACES_EXPORTER", names), HERE])), "1", "{names}");
     }
     // Of others it may have been meant for, so the rest works.
-    let ended = start(&stage, &[("OTEL_TRACES_EXPORTER", "otlp,telltale"), HERE]);
+    let ended = start(&stage, &[("OTEL_TRACES_EXPORTER", "logging,telltale"), HERE]);
     let told = ended.told();
     assert_eq!(
         told[0],
         "spandrel: warning: OTEL_TRACES_EXPORTER names providers that this program does not have, they are left out: \
-         otlp; set TRACING_TYPE to choose another"
+         logging; set TRACING_TYPE to choose another"
     );
     assert_eq!(told[1..].len(), 2, "{told:?}");
     // Where it is meant for this program alone, a name is a mistake.
-    let ended = start(&stage, &[("OTEL_TRACES_EXPORTER", "telltale"), ("TRACING_TYPE", "otlp"), HERE]);
-    assert!(ended.refusal().starts_with("there is no provider `otlp` (available: "), "{}", ended.log);
+    let ended = start(&stage, &[("OTEL_TRACES_EXPORTER", "telltale"), ("TRACING_TYPE", "logging"), HERE]);
+    assert!(ended.refusal().starts_with("there is no provider `logging` (available: "), "{}", ended.log);
 }
 
 #[test]

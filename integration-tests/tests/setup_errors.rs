@@ -18,7 +18,10 @@ const CASES: &[Case] = &[
         mode: "return",
         file: "",
         variables: &[("TRACING_TYPE", "fiel")],
-        says: &["there is no provider `fiel`; did you mean `file`?", "available: console, file, memory, noop"],
+        says: &[
+            "there is no provider `fiel`; did you mean `file`?",
+            "available: console, file, jaeger, memory, noop, otlp, zipkin",
+        ],
     },
     Case {
         what: "unknown key",

@@ -90,8 +90,8 @@ fn a_name_without_a_plugin_is_answered_with_all_places() {
     let variables = [("TRACING_TYPE", "teltale"), ("SPANDREL_PLUGIN_PATH", "{here}/file:{here}/more")];
     let beside = Path::new(TRACED).parent().unwrap().join("spandrel-plugins");
     let expected = format!(
-        "there is no provider `teltale`; did you mean `telltale`? (available: console, file, memory, noop, other, \
-         telltale; searched: {{here}}/gone (plugin_dirs): no such directory, {{here}}/here (plugin_dirs): no file \
+        "there is no provider `teltale`; did you mean `telltale`? (available: console, file, jaeger, memory, noop, \
+         other, otlp, telltale, zipkin; searched: {{here}}/gone (plugin_dirs): no such directory, {{here}}/here (plugin_dirs): no file \
          libspandrel_teltale.so or teltale.toml in it, {{here}}/file (SPANDREL_PLUGIN_PATH): not a directory, {{here}}/more \
          (SPANDREL_PLUGIN_PATH): no file libspandrel_teltale.so or teltale.toml in it, {} (beside the program): no such \
          directory, {{here}}/home/.local/share/spandrel/plugins (of the user): no such directory, \
@@ -113,7 +113,7 @@ fn a_name_without_a_plugin_is_answered_with_all_places() {
         nowhere
     });
     for part in [
-        "there is no provider `nothing-like-it` (available: console, file, memory, noop; searched: plugin_dirs: not set, \
+        "there is no provider `nothing-like-it` (available: console, file, jaeger, memory, noop, otlp, zipkin; searched: plugin_dirs: not set, \
          SPANDREL_PLUGIN_PATH: not set, ",
         ", of the user: neither XDG_DATA_HOME nor HOME is an absolute path, ",
     ] {
@@ -126,7 +126,7 @@ fn a_name_that_no_plugin_can_have_is_refused() {
     let stage = Stage::new();
     for name in ["Telltale", "tell.tale", "libm.so.6", "tell tale"] {
         let expected = format!(
-            "there is no provider `{name}` (available: console, file, memory, noop; searched: nowhere, because the name of \
+            "there is no provider `{name}` (available: console, file, jaeger, memory, noop, otlp, zipkin; searched: nowhere, because the name of \
              a plugin may have a-z, 0-9, `_` and `-` only, not `{name}`; remedy: correct the name, or write an absolute \
              path)"
         );
@@ -181,7 +181,7 @@ fn settings_that_forbid_it_are_named() {
             "plugin_dirs = ['{here}']",
             off,
             "fiel",
-            "there is no provider `fiel`; did you mean `file`? (available: console, file, memory, noop; searched: nowhere, \
+            "there is no provider `fiel`; did you mean `file`? (available: console, file, jaeger, memory, noop, otlp, zipkin; searched: nowhere, \
              because plugins are switched off by allow_plugins = false (TRACING_ALLOW_PLUGINS); remedy: remove the \
              setting, or link the provider into the program)",
         ),
