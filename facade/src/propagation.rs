@@ -80,13 +80,9 @@ fn extract_for(tracer: &'static Core, carrier: &dyn Carrier, trust: Trust) -> Co
         return context;
     }
     let mut extracted = Extracted::default();
-    let by_provider = tracer.call(|provider| match provider.propagation_fields() {
-        [] => Extraction::UseConfigured,
-        fields => provider.extract_context(&Declared { carrier, fields }),
-    });
-    match by_provider {
-        Some(Extraction::Context(span)) => extracted.span_context = Some(span.with_remote(true)),
-        Some(Extraction::Nothing) => return context,
+    match tracer.extract_by_provider(carrier) {
+        Extraction::Context(span) => extracted.span_context = Some(span.with_remote(true)),
+        Extraction::Nothing => return context,
         _ => {
             for propagator in &tracer.propagators {
                 propagator.extract(carrier, &mut extracted);
@@ -118,6 +114,18 @@ impl ForcedTraces {
 }
 
 impl Core {
+    #[inline]
+    fn extract_by_provider(&self, carrier: &dyn Carrier) -> Extraction {
+        if !self.may_propagate {
+            return Extraction::UseConfigured;
+        }
+        let extraction = self.call(|provider| match provider.propagation_fields() {
+            [] => Extraction::UseConfigured,
+            fields => provider.extract_context(&Declared { carrier, fields }),
+        });
+        extraction.unwrap_or(Extraction::UseConfigured)
+    }
+
     /// What a backend with a context of its own says is current.
     #[inline]
     pub(crate) fn backend_context(&self) -> Option<SpanContext> {
@@ -160,19 +168,26 @@ impl Core {
 
 /// Writes the current context into an outgoing request.
 pub fn inject(carrier: &mut dyn CarrierMut) {
+    let Some(tracer) = global::active() else { return };
     let context = Context::current();
     // A backend with a context of its own may be within a span that others started.
-    match global::active().and_then(Core::backend_context) {
-        Some(span) => context.with_span_context(span).inject(carrier),
-        None => context.inject(carrier),
+    match tracer.backend_context() {
+        Some(span) => context.with_span_context(span).inject_by(tracer, carrier),
+        None => context.inject_by(tracer, carrier),
     }
 }
 
 impl Context {
     /// Writes this context into an outgoing request.
     pub fn inject(&self, carrier: &mut dyn CarrierMut) {
-        let Some(tracer) = global::active() else { return };
+        if let Some(tracer) = global::active() {
+            self.inject_by(tracer, carrier);
+        }
+    }
+
+    fn inject_by(&self, tracer: &'static Core, carrier: &mut dyn CarrierMut) {
         if let Some(span) = self.span_context()
+            && tracer.may_propagate
             && tracer.call(|provider| provider.inject_context(span, &mut Printable { carrier })) == Some(true)
         {
             return;

@@ -38,6 +38,8 @@ pub(crate) struct Core {
     /// Nothing is recorded; contexts that come in are passed on as they are.
     pub(crate) only_forwards: bool,
     pub(crate) keeps_context: bool,
+    /// The provider may have a propagation of its own.
+    pub(crate) may_propagate: bool,
     /// The provider has a say in sampling.
     pub(crate) samples: bool,
     open_spans: Option<OpenSpans>,
@@ -130,6 +132,7 @@ impl Core {
             forced_traces: None,
             only_forwards: false,
             keeps_context: false,
+            may_propagate: true,
             samples: false,
             open_spans: None,
             is_special: false,
@@ -143,6 +146,7 @@ impl Core {
             Backend::Recorder(accompanied) => accompanied.is_alone(),
             Backend::Provider(_) => false,
         };
+        core.may_propagate = !is_alone;
         core.is_special = !is_alone || core.only_forwards || core.keeps_context || core.samples;
         core
     }

@@ -428,45 +428,52 @@ fn decode(value: &str) -> String {
     if !value.contains('%') {
         return value.to_owned();
     }
-    let value = value.as_bytes();
     let mut out = vec![0; value.len()];
-    let (mut from, mut to) = (0, 0);
-    while let Some(&byte) = value.get(from) {
-        let escaped = if byte == b'%' { value.get(from + 1..from + 3).and_then(parse_escape) } else { None };
-        from += if escaped.is_some() { 3 } else { 1 };
-        out[to] = escaped.unwrap_or(byte);
-        to += 1;
+    let mut rest = value.as_bytes();
+    let mut len = 0;
+    for place in &mut out {
+        (*place, rest) = match rest {
+            [b'%', high, low, tail @ ..] if (HEX[usize::from(*high)] | HEX[usize::from(*low)]) < 16 => {
+                (HEX[usize::from(*high)] << 4 | HEX[usize::from(*low)], tail)
+            }
+            [byte, tail @ ..] => (*byte, tail),
+            [] => break,
+        };
+        len += 1;
     }
-    out.truncate(to);
+    out.truncate(len);
     String::from_utf8(out).unwrap_or_else(|error| replace_invalid(error.as_bytes(), value.len()))
 }
 
 /// Three characters made each byte that is invalid, and its replacement takes three bytes: so
 /// `capacity`, the length of what was decoded, is enough.
-fn replace_invalid(bytes: &[u8], capacity: usize) -> String {
+fn replace_invalid(mut bytes: &[u8], capacity: usize) -> String {
     let mut text = String::with_capacity(capacity);
-    for chunk in bytes.utf8_chunks() {
+    loop {
+        // Bytes that begin nothing, one by one: they need no look at what follows.
+        let alone = bytes.iter().take_while(|byte| matches!(byte, 0x80..=0xc1 | 0xf5..)).count();
+        (0..alone).for_each(|_| text.push(char::REPLACEMENT_CHARACTER));
+        bytes = &bytes[alone..];
+        let Some(chunk) = bytes.utf8_chunks().next() else { return text };
         text.push_str(chunk.valid());
         if !chunk.invalid().is_empty() {
             text.push(char::REPLACEMENT_CHARACTER);
         }
+        bytes = &bytes[chunk.valid().len() + chunk.invalid().len()..];
     }
-    text
 }
 
-/// The byte that two hexadecimal digits stand for.
-fn parse_escape(digits: &[u8]) -> Option<u8> {
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    };
-    match digits {
-        [high, low] => Some(value(*high)? << 4 | value(*low)?),
-        _ => None,
+/// What hexadecimal digits stand for; 255 for all other bytes.
+const HEX: [u8; 256] = {
+    let mut table = [255; 256];
+    let mut value = 0;
+    while value < 16 {
+        table[b"0123456789abcdef"[value] as usize] = value as u8;
+        table[b"0123456789ABCDEF"[value] as usize] = value as u8;
+        value += 1;
     }
-}
+    table
+};
 
 /// Source: RFC 7230, section 3.2.6.
 fn is_token(text: &str) -> bool {
