@@ -2,6 +2,7 @@
 //!
 //! Order: defaults < file < environment < builder code.
 
+mod aliases;
 mod environment;
 mod exporters;
 mod file;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 use spandrel_plugin_api::{Error, ErrorKind};
 
 use crate::setup::Settings;
+pub(crate) use aliases::{Endpoint, place_endpoint};
 #[cfg(feature = "dylib")]
 pub(crate) use file::locate;
 pub(crate) use tables::ProviderTables;

@@ -66,9 +66,9 @@ pub(crate) fn install(wanted: Wanted) -> Result<(), Error> {
     let thread = std::thread::Builder::new().name("spandrel-signals".to_owned());
     thread.spawn(move || wait_for_signals(reader))?;
     for (setting, signal) in signals {
-        if !take_over(*signal) {
-            // The program has a handler: it decides what the signal means.
-            report(Level::Info, &format!("signal {signal} has a handler already; {setting} leaves it alone"));
+        // Who has a handler decides what the signal means, and so does who has it ignored.
+        if let Err(why) = take_over(*signal) {
+            report(Level::Info, &format!("signal {signal} {why} already; {setting} leaves it alone"));
         }
     }
     Ok(())
@@ -94,20 +94,25 @@ fn deliver() {
     }
 }
 
-/// Sets our handler unless there is one that is not the default.
-fn take_over(signal: libc::c_int) -> bool {
+/// Sets our handler unless somebody has set one, or has the signal ignored.
+fn take_over(signal: libc::c_int) -> Result<(), &'static str> {
     // SAFETY: `sigaction` is plain data for which zeros are valid, and both
     // pointers are to live values.
     unsafe {
         let mut before: libc::sigaction = std::mem::zeroed();
         libc::sigaction(signal, std::ptr::null(), &raw mut before);
-        if before.sa_sigaction != libc::SIG_DFL {
-            return false;
+        match before.sa_sigaction {
+            libc::SIG_DFL => {}
+            libc::SIG_IGN => return Err("is ignored"),
+            _ => return Err("has a handler"),
         }
         let mut ours: libc::sigaction = std::mem::zeroed();
         ours.sa_sigaction = handler_address();
         ours.sa_flags = libc::SA_RESTART;
-        libc::sigaction(signal, &raw const ours, std::ptr::null_mut()) == 0
+        match libc::sigaction(signal, &raw const ours, std::ptr::null_mut()) {
+            0 => Ok(()),
+            _ => Err("cannot be caught"),
+        }
     }
 }
 

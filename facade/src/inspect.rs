@@ -7,7 +7,7 @@ use std::path::Path;
 use spandrel_plugin_api::config::{Table, Value};
 use spandrel_plugin_api::{Attribute, Error, ErrorKind, Value as Attributed};
 
-use crate::config::{FileSource, Source};
+use crate::config::{FileSource, Source, place_endpoint};
 #[cfg(feature = "dylib")]
 pub use crate::loader::inspect::{FoundPlugin, PluginPlace};
 use crate::plugins;
@@ -31,6 +31,7 @@ pub fn configuration(file: Option<&Path>) -> Result<Configuration, Error> {
     let mut settings = Settings::default();
     let file = file.map_or(FileSource::Standard, |path| FileSource::Path(path.to_owned()));
     Source { defaults: None, file, environment: true }.apply(&mut settings)?;
+    place_endpoint(&mut settings)?;
     Ok(Configuration { settings, registry: Registry::linked() })
 }
 

@@ -41,6 +41,7 @@ mod plugins;
 #[cfg(not(feature = "dylib"))]
 #[path = "plugins_unsupported.rs"]
 mod plugins;
+mod prometheus;
 mod registry;
 mod report;
 mod setup;
@@ -66,6 +67,7 @@ pub use current::{
 };
 pub use future::{InContext, InSpan, InSpanExt, InSpanMut, TryInSpan, try_with_span_async, with_span_async};
 pub use open_spans::OpenSpan;
+pub use prometheus::prometheus;
 pub use propagation::{Trust, extract, extract_with, inject};
 pub use redaction::REDACTED;
 pub use report::{Report, ShutdownError};

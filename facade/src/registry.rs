@@ -107,14 +107,21 @@ impl Registry {
             .unwrap_or_default();
         let mut unknown = Error::new(ErrorKind::ProviderNotFound, format!("there is no provider `{name}`{meant}"))
             .with_context("available", self.names(settings).join(", "));
-        for key in ["searched", "remedy"] {
-            if let Some(value) = error.context(key) {
-                unknown = unknown.with_context(key, value);
-            }
+        if let Some(searched) = error.context("searched") {
+            unknown = unknown.with_context("searched", searched);
+        }
+        if BY_FEATURE.contains(&name) {
+            let feature = format!("enable the cargo feature `{name}` of spandrel");
+            unknown = unknown.with_context("remedy", feature);
+        } else if let Some(remedy) = error.context("remedy") {
+            unknown = unknown.with_context("remedy", remedy);
         }
         unknown
     }
 }
+
+/// Those that this crate can link.
+const BY_FEATURE: [&str; 7] = ["console", "file", "jaeger", "memory", "opentelemetry", "otlp", "zipkin"];
 
 /// A linked provider under a second name.
 struct Renamed {
@@ -146,6 +153,14 @@ impl std::fmt::Debug for Registry {
 mod tests {
     use super::Registry;
     use crate::setup::Settings;
+
+    #[cfg(not(feature = "opentelemetry"))]
+    #[test]
+    fn a_provider_that_was_left_out_is_answered_with_its_feature() {
+        let error = Registry::linked().factory("opentelemetry", &Settings::default()).err().unwrap();
+        let remedy = "enable the cargo feature `opentelemetry` of spandrel";
+        assert_eq!(error.context("remedy"), Some(remedy), "{error}");
+    }
 
     #[test]
     fn an_unknown_name_is_answered_with_the_nearest_and_all_others() {

@@ -100,6 +100,9 @@ pub(crate) struct Settings {
     /// Where the configuration stands, for messages about providers.
     #[cfg(feature = "config")]
     pub(crate) providers: config::ProviderTables,
+    /// That of whichever providers take one.
+    #[cfg(feature = "config")]
+    pub(crate) endpoint: Option<config::Endpoint>,
     /// Which plugins may be loaded, and from where.
     #[cfg(feature = "dylib")]
     pub(crate) loader: LoaderSettings,
@@ -135,6 +138,8 @@ impl Default for Settings {
             noop_on_error: false,
             #[cfg(feature = "config")]
             providers: config::ProviderTables::default(),
+            #[cfg(feature = "config")]
+            endpoint: None,
             #[cfg(feature = "dylib")]
             loader: LoaderSettings::default(),
         }
@@ -327,6 +332,10 @@ impl Builder {
         self.source.apply(&mut settings)?;
         for change in &self.overrides {
             change(&mut settings);
+        }
+        #[cfg(feature = "config")]
+        if self.given.is_empty() {
+            config::place_endpoint(&mut settings)?;
         }
         if settings.resource.get("service.name").is_none() {
             settings.resource.set("service.name", unknown_service());

@@ -85,9 +85,9 @@ impl Client {
         let without_tls =
             |key, remedy| Err(invalid(key, "this program was built without TLS").with_context("remedy", remedy));
         if endpoint.is_https() {
-            without_tls("endpoint", "enable the cargo feature `tls` of the provider, or use http://")
+            without_tls("endpoint", "enable the cargo feature `tls` of spandrel (or of the plugin), or use http://")
         } else if settings.certificate.is_some() {
-            without_tls("certificate", "enable the cargo feature `tls` of the provider, or leave it out")
+            without_tls("certificate", "enable the cargo feature `tls` of spandrel (or of the plugin), or leave it out")
         } else {
             Ok(())
         }

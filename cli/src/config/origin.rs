@@ -9,13 +9,13 @@ use spandrel_plugin_api::config::{Positions, Table};
 ///
 /// Source: the table of variables in the documentation of `spandrel`.
 const VARIABLES: [(&str, &[&str]); 29] = [
-    ("type", &["TRACING_TYPE", "OTEL_TRACES_EXPORTER"]),
+    ("type", &["TRACING_TYPE", "TRACING_EXPORTER", "OTEL_TRACES_EXPORTER"]),
     ("enabled", &["TRACING_ENABLED", "OTEL_SDK_DISABLED"]),
     ("service.name", &["TRACING_SERVICE_NAME", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"]),
     ("service.version", &["TRACING_SERVICE_VERSION", "OTEL_RESOURCE_ATTRIBUTES"]),
     ("service.environment", &["TRACING_ENVIRONMENT", "OTEL_RESOURCE_ATTRIBUTES"]),
     ("service.attributes", &["OTEL_RESOURCE_ATTRIBUTES"]),
-    ("sampler", &["TRACING_SAMPLER", "OTEL_TRACES_SAMPLER"]),
+    ("sampler", &["TRACING_SAMPLER", "TRACING_SAMPLE_RATE", "OTEL_TRACES_SAMPLER"]),
     ("propagators", &["TRACING_PROPAGATORS", "OTEL_PROPAGATORS"]),
     ("trust", &["TRACING_TRUST"]),
     ("forced_traces_per_second", &["TRACING_FORCED_TRACES_PER_SECOND"]),
@@ -40,6 +40,17 @@ const VARIABLES: [(&str, &[&str]); 29] = [
     ("plugin_path", &["SPANDREL_PLUGIN_PATH"]),
 ];
 
+/// Other names of keys, which count where the keys are not set.
+///
+/// Source: the documentation of `spandrel`.
+const ALIASES: [(&str, &str); 5] = [
+    ("type", "exporter"),
+    ("service.name", "service_name"),
+    ("service.version", "service_version"),
+    ("service.environment", "environment"),
+    ("sampler", "sample_rate"),
+];
+
 pub(super) struct Origins {
     table: Table,
     positions: Positions,
@@ -59,6 +70,9 @@ impl Origins {
             "sampler" => self.positions.keys().find(within).and_then(|first| self.positions.get(first)),
             key => self.positions.get(key),
         };
+        let alias =
+            || ALIASES.iter().find(|(known, _)| *known == key).and_then(|(_, alias)| self.positions.get(*alias));
+        let in_file = in_file.or_else(alias);
         match (by_variable(key), in_file) {
             // Keys to redact add up.
             (Some(variable), Some(place)) if key == "redaction.keys" => format!("{place}, {variable}"),

@@ -138,6 +138,7 @@ fn each_variable_is_an_origin() {
     };
     for (variable, value, key, expected) in [
         ("TRACING_TYPE", "file", "type", json!(["file"])),
+        ("TRACING_EXPORTER", "file", "type", json!(["file"])),
         ("OTEL_TRACES_EXPORTER", "console", "type", json!(["console"])),
         ("TRACING_ENABLED", "no", "enabled", json!(false)),
         ("OTEL_SDK_DISABLED", "true", "enabled", json!(false)),
@@ -148,6 +149,7 @@ fn each_variable_is_an_origin() {
         ("TRACING_SERVICE_VERSION", "2", "service.version", json!("2")),
         ("TRACING_ENVIRONMENT", "test", "service.environment", json!("test")),
         ("TRACING_SAMPLER", "always_off", "sampler", json!("always_off")),
+        ("TRACING_SAMPLE_RATE", "0.5", "sampler", json!("parent_based(ratio(0.5))")),
         ("OTEL_TRACES_SAMPLER", "always_off", "sampler", json!("always_off")),
         ("TRACING_PROPAGATORS", "b3", "propagators", json!(["b3"])),
         ("OTEL_PROPAGATORS", "b3", "propagators", json!(["b3"])),
@@ -183,6 +185,32 @@ fn each_variable_is_an_origin() {
     let both = [("TRACING_SERVICE_NAME", "a"), ("OTEL_SERVICE_NAME", "b"), ("OTEL_SDK_DISABLED", "false")];
     assert_eq!(origin("service.name", &both), Some(("TRACING_SERVICE_NAME".to_owned(), json!("a"))));
     assert_eq!(origin("enabled", &both), Some(("default".to_owned(), json!(true))));
+}
+
+#[test]
+fn other_names_are_origins() {
+    let folder = Folder::new();
+    let text = "exporter = 'otlp'\nservice_name = 'shop'\nservice_version = '2'\nenvironment = 'test'\n\
+                sample_rate = 0.5\nendpoint = 'http://jaeger:4317'\n";
+    std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+    let shown = ok(&folder, &["config", "show", "--origin"]);
+    for line in [
+        "type = [\"otlp\"]                               # spandrel.toml:1:1",
+        "service.name = \"shop\"                         # spandrel.toml:2:1",
+        "service.version = \"2\"                         # spandrel.toml:3:1",
+        "service.environment = \"test\"                  # spandrel.toml:4:1",
+        "sampler = \"parent_based(ratio(0.5))\"          # spandrel.toml:5:1",
+        "provider.otlp.endpoint = \"http://jaeger:4317\"  # spandrel.toml:6:1",
+    ] {
+        assert!(shown.lines().any(|one| one == line), "{line}\n{shown}");
+    }
+    ok(&folder, &["config", "check"]);
+    // An error of the provider says where the endpoint stands.
+    let wrong = [("TRACING_ENDPOINT", "jaeger:4318")];
+    let refused = run_with(&folder, &["config", "check"], &wrong);
+    assert_eq!(refused.code, 1);
+    assert!(refused.out.starts_with("error: the endpoint `jaeger:4318` has no scheme\n"), "{}", refused.out);
+    assert!(refused.out.contains("\n  at: TRACING_ENDPOINT\n"), "{}", refused.out);
 }
 
 /// Keys of a table as an error about an unknown one lists them.

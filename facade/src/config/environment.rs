@@ -6,7 +6,7 @@ use spandrel_recorder::SpoolConfig;
 
 use super::file::POLICIES;
 use super::sampler::named_sampler;
-use super::{Origin, exporters, otlp, plugins, set};
+use super::{Origin, aliases, exporters, otlp, plugins, set};
 use crate::propagation::{ForcedTraces, TRUSTS};
 use crate::setup::{Settings, split_names};
 
@@ -20,6 +20,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
     otlp::apply_environment(&environment, settings);
     exporters::apply_environment(&environment, settings);
     environment.apply_ours(settings)?;
+    aliases::apply_environment(&environment, settings)?;
     plugins::apply_environment(&environment, settings)?;
     for (name, value) in variables {
         let Some(path) = name.strip_prefix("TRACING_PROVIDER__") else { continue };
@@ -33,8 +34,11 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
 }
 
 /// Names of ours, for telling a misspelt one.
-const OURS: [&str; 27] = [
+const OURS: [&str; 30] = [
     "TRACING_TYPE",
+    "TRACING_EXPORTER",
+    "TRACING_ENDPOINT",
+    "TRACING_SAMPLE_RATE",
     "TRACING_ENABLED",
     "TRACING_SERVICE_NAME",
     "TRACING_SERVICE_VERSION",
@@ -95,8 +99,9 @@ impl<'a> Environment<'a> {
     }
 
     fn apply_ours(&self, settings: &mut Settings) -> Result<(), Error> {
-        if let Some(names) = self.text("TRACING_TYPE") {
-            plugins::set_types(split_names(names), Origin::Starter, "TRACING_TYPE", settings);
+        let types = ["TRACING_TYPE", "TRACING_EXPORTER"].iter().find_map(|name| Some((name, self.text(name)?)));
+        if let Some((name, names)) = types {
+            plugins::set_types(split_names(names), Origin::Starter, name, settings);
             settings.types_are_foreign = false;
         }
         set(&mut settings.enabled, self.boolean("TRACING_ENABLED")?);

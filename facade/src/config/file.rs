@@ -5,7 +5,7 @@ use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::{OverflowPolicy, RecorderConfig, SpoolConfig};
 
 use super::sampler::read_sampler;
-use super::{Origin, Variable, plugins, set};
+use super::{Origin, Variable, aliases, plugins, set};
 use crate::propagation::{ForcedTraces, TRUSTS};
 use crate::setup::{Settings, split_names, unknown_propagator};
 
@@ -48,13 +48,15 @@ fn read(
     place: &dyn Fn(&str) -> String,
     settings: &mut Settings,
 ) -> Result<(), Error> {
-    match table.value("type") {
+    match aliases::types(table)? {
         None => {}
-        Some(Value::Text(names)) => plugins::set_types(split_names(names), origin, &place("type"), settings),
-        Some(Value::List(_)) => {
-            plugins::set_types(table.texts("type")?.unwrap_or_default(), origin, &place("type"), settings);
+        Some((key, Value::Text(names))) => plugins::set_types(split_names(names), origin, &place(key), settings),
+        Some((key, Value::List(_))) => {
+            plugins::set_types(table.texts(key)?.unwrap_or_default(), origin, &place(key), settings);
         }
-        Some(_) => return Err(table.error("type", "`type` must be the name of a provider or a list of names")),
+        Some((key, _)) => {
+            return Err(table.error(key, format!("`{key}` must be the name of a provider or a list of names")));
+        }
     }
     set(&mut settings.enabled, table.boolean("enabled")?);
     set(&mut settings.flush_on_signals, table.boolean("flush_on_signals")?);
@@ -62,8 +64,9 @@ fn read(
     set(&mut settings.shutdown_timeout, table.integer("shutdown_timeout_ms")?.map(Duration::from_millis));
     set(&mut settings.debug_open_spans, table.boolean("debug_open_spans")?);
     set(&mut settings.noop_on_error, table.choice("on_error", &[("fail", false), ("noop", true)])?);
+    aliases::read(table, place, settings)?;
     table.table("service", |service| read_service(service, settings))?;
-    set(&mut settings.sampler, table.table("sampler", read_sampler)?);
+    set(&mut settings.sampler, table.table("sampler", read_sampler)?.flatten());
     if let Some(names) = table.texts("propagators")? {
         if let Some(unknown) = names.iter().find(|name| spandrel_propagation::by_name(name).is_none()) {
             return Err(table.error("propagators", unknown_propagator(unknown).to_string()));

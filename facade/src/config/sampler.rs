@@ -3,13 +3,17 @@ use spandrel_plugin_api::{Error, ErrorKind, SpanKind};
 
 use crate::sampler::{Sampler, SamplerRule};
 
-/// The sampler that the table `[sampler]` describes.
-pub(super) fn read_sampler(table: &mut Reader<'_>) -> Result<Sampler, Error> {
+/// The sampler that the table `[sampler]` describes; none if there is nothing in it, as in a
+/// file that `spandrel init` wrote.
+pub(super) fn read_sampler(table: &mut Reader<'_>) -> Result<Option<Sampler>, Error> {
     let name = table.text("type")?;
     let ratio = table.float("ratio")?;
     let per_second = table.float("per_second")?;
     let parent_based = table.boolean("parent_based")?;
     let rules = table.tables("rules", read_rule)?.unwrap_or_default();
+    if (name, ratio, per_second, parent_based) == (None, None, None, None) && rules.is_empty() {
+        return Ok(None);
+    }
     let name = name.unwrap_or(match (&rules[..], ratio, per_second) {
         ([_, ..], _, _) => "rules",
         (_, _, Some(_)) => "rate_limited",
@@ -19,7 +23,7 @@ pub(super) fn read_sampler(table: &mut Reader<'_>) -> Result<Sampler, Error> {
     if !rules.is_empty() && !name.ends_with("rules") {
         return Err(table.error("rules", format!("the sampler `{name}` takes no rules; set its type to \"rules\"")));
     }
-    named_sampler(name, ratio, per_second, rules, parent_based).map_err(|error| {
+    named_sampler(name, ratio, per_second, rules, parent_based).map(Some).map_err(|error| {
         let key = match name.contains("rate_limited") {
             _ if error.message().starts_with("there is no sampler") => "type",
             true => "per_second",

@@ -45,13 +45,18 @@ impl ProviderTables {
         }
     }
 
+    /// What set a key of a provider.
+    pub(super) fn origin(&self, name: &str, key: &str) -> Option<&str> {
+        self.origins.get(&format!("provider.{name}.{key}")).map(String::as_str)
+    }
+
     /// Adds to a provider's error where its key was set.
     pub(crate) fn locate(&self, name: &str, error: Error) -> Error {
         // An unknown provider is not made better by its own name.
         if error.kind() == ErrorKind::ProviderNotFound {
             return error;
         }
-        let origin = error.context("key").and_then(|key| self.origins.get(&format!("provider.{name}.{key}"))).cloned();
+        let origin = error.context("key").and_then(|key| self.origin(name, key)).map(str::to_owned);
         let error = match origin {
             Some(origin) => error.with_context("at", origin),
             None => error,

@@ -92,7 +92,10 @@ impl FileConfig {
         if self.rotate.compress == Compression::Zstd && !cfg!(feature = "zstd") {
             return Err(Error::new(ErrorKind::ConfigInvalid, "this program was built without Zstandard")
                 .with_context("key", "rotate.compress")
-                .with_context("remedy", "enable the cargo feature `zstd` of spandrel-provider-file, or set \"none\""));
+                .with_context(
+                    "remedy",
+                    "enable the cargo feature `zstd` of spandrel (or of the plugin), or set \"none\"",
+                ));
         }
         Ok(())
     }

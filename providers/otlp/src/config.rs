@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use spandrel_plugin_api::config::{FromTable, Reader};
 use spandrel_plugin_api::{Error, ErrorKind};
 
-use crate::endpoint::{Endpoint, without_secrets};
+use crate::endpoint::{Endpoint, is_for_grpc, without_secrets};
 use crate::headers;
 
 /// The table `[provider.otlp]`.
@@ -20,7 +20,8 @@ pub struct OtlpConfig {
     /// A URL without a path gets `/v1/traces`; one with a path, if only `/`, is used
     /// as it is. With gRPC only scheme, host and port count.
     pub endpoint: Option<String>,
-    /// How it is sent.
+    /// How it is sent. In a table that does not say it, gRPC for an endpoint with the port
+    /// 4317 and no path.
     pub protocol: Protocol,
     /// Sent with each request, as for authentication.
     pub headers: HeaderMap,
@@ -70,8 +71,10 @@ impl OtlpConfig {
     /// Refuses what no type can rule out, and finds out where to send to.
     pub(crate) fn check(&self) -> Result<Endpoint, Error> {
         if self.compression == Compression::Zstd && !cfg!(feature = "zstd") {
-            return Err(invalid("compression", "this program was built without Zstandard")
-                .with_context("remedy", "enable the cargo feature `zstd` of spandrel-provider-otlp, or set \"gzip\""));
+            return Err(invalid("compression", "this program was built without Zstandard").with_context(
+                "remedy",
+                "enable the cargo feature `zstd` of spandrel (or of the plugin), or set \"gzip\"",
+            ));
         }
         if self.timeout_ms == 0 {
             return Err(invalid(
@@ -96,7 +99,10 @@ impl OtlpConfig {
         if endpoint.is_https() && !cfg!(feature = "tls") {
             return Err(invalid("endpoint", "this program was built without TLS")
                 .with_context("endpoint", endpoint.to_string())
-                .with_context("remedy", "enable the cargo feature `tls` of spandrel-provider-otlp, or use http://"));
+                .with_context(
+                    "remedy",
+                    "enable the cargo feature `tls` of spandrel (or of the plugin), or use http://",
+                ));
         }
         Ok(endpoint)
     }
@@ -120,9 +126,14 @@ impl FromTable for OtlpConfig {
             [("http/protobuf", Protocol::HttpProtobuf), ("http/json", Protocol::HttpJson), ("grpc", Protocol::Grpc)];
         let compressions = [("none", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
         let default = Self::default();
+        let endpoint = table.text("endpoint")?;
+        let protocol = table.choice("protocol", &protocols)?;
         Ok(Self {
-            endpoint: table.text("endpoint")?.map(str::to_owned),
-            protocol: table.choice("protocol", &protocols)?.unwrap_or(default.protocol),
+            endpoint: endpoint.map(str::to_owned),
+            protocol: protocol.unwrap_or(match endpoint {
+                Some(endpoint) if is_for_grpc(endpoint) => Protocol::Grpc,
+                _ => default.protocol,
+            }),
             headers: headers::read(table)?,
             compression: table.choice("compression", &compressions)?.unwrap_or(default.compression),
             timeout_ms: table.integer("timeout_ms")?.unwrap_or(default.timeout_ms),
@@ -196,6 +207,23 @@ mod tests {
         assert_eq!(config.headers["authorization"], "Bearer x");
         assert_eq!(config.client_key.as_deref(), Some("/c".as_ref()));
         assert_eq!(config.proxy.as_deref(), Some("none"));
+    }
+
+    #[test]
+    fn a_port_means_its_protocol_unless_something_else_is_said() {
+        for (text, protocol) in [
+            ("endpoint = 'http://jaeger:4317'", Protocol::Grpc),
+            ("endpoint = 'https://[::1]:4317?a=b'", Protocol::Grpc),
+            ("endpoint = 'http://h:4317'\nprotocol = 'http/json'", Protocol::HttpJson),
+            ("endpoint = 'http://h:4317/'", Protocol::HttpProtobuf),
+            ("endpoint = 'http://h:4317/v1/traces'", Protocol::HttpProtobuf),
+            ("endpoint = 'http://h:4318'", Protocol::HttpProtobuf),
+            ("endpoint = 'http://4317'", Protocol::HttpProtobuf),
+            // Whether it is TLS, is for the error about the missing scheme to ask.
+            ("endpoint = 'h:4317'", Protocol::HttpProtobuf),
+        ] {
+            assert_eq!(parse::<OtlpConfig>(text).unwrap().protocol, protocol, "{text}");
+        }
     }
 
     fn refused(text: &str) -> Error {

@@ -75,6 +75,11 @@ pub(crate) fn without_secrets(url: &str) -> String {
     format!("{scheme}{separator}{host}{path}")
 }
 
+/// Whether the URL is what people write for gRPC: its port, and no path.
+pub(crate) fn is_for_grpc(url: &str) -> bool {
+    !has_path(url) && Url::parse(url).is_ok_and(|url| url.has_host() && url.port() == Some(4317))
+}
+
 /// Whether the URL has a path, which `Url` cannot say: it gives each one a `/`.
 fn has_path(url: &str) -> bool {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
