@@ -111,8 +111,8 @@ impl Registry {
             unknown = unknown.with_context("searched", searched);
         }
         if BY_FEATURE.contains(&name) {
-            let feature = format!("enable the cargo feature `{name}` of spandrel");
-            unknown = unknown.with_context("remedy", feature);
+            let remedy = format!("enable the cargo feature `{name}` of spandrel");
+            unknown = unknown.with_context("remedy", remedy);
         } else if let Some(remedy) = error.context("remedy") {
             unknown = unknown.with_context("remedy", remedy);
         }
