@@ -2,6 +2,8 @@
 //!
 //! Source: OpenTelemetry semantic conventions 1.44, HTTP client spans. Those below
 //! `http.call`, `http.client` and `http.connection` are ours.
+//!
+//! What `spandrel-tower` has, too, is written in both: see `integration-tests/tests/conventions.rs`.
 
 pub(crate) const ERROR_TYPE: &str = "error.type";
 pub(crate) const NETWORK_PEER_ADDRESS: &str = "network.peer.address";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::Failure;
 use crate::burst::{self, BurstArguments, Sender};
 use crate::cell::CellArguments;
+use crate::pains::{Bearer, Pain};
 use crate::subjects::Subject;
 use crate::workloads::{DERIVED, Workload};
 
@@ -13,6 +14,7 @@ What recording a span costs: Spandrel beside others, in one table.
 
 usage: spandrel-bench [options]
        spandrel-bench gate [--update]
+       spandrel-bench pains
 
   --only WORD[,WORD]  these workloads, these subjects (see --list); all unless given
   --rounds N          processes for each figure; 5 unless given
@@ -25,6 +27,9 @@ usage: spandrel-bench [options]
 
 gate compares the instructions of Spandrel with benches/instructions.txt, and fails if one
 count has grown by more than 3 %; with --update it writes that file.
+
+pains shows what arrives and what is said when a program ends without shutdown, when nobody
+listens, and when there is no runtime: OpenTelemetry beside Spandrel.
 ";
 
 pub(crate) enum Command {
@@ -34,9 +39,11 @@ pub(crate) enum Command {
     Gate {
         update: bool,
     },
-    /// These three are what the program calls itself with.
+    Pains,
+    /// These are what the program calls itself with.
     Cell(CellArguments),
     Burst(BurstArguments),
+    Pain(Pain, Bearer),
     Receive,
 }
 
@@ -99,11 +106,17 @@ fn subject_names() -> impl Iterator<Item = &'static str> {
 
 pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Command, Failure> {
     let mut arguments = arguments.into_iter().peekable();
-    let hidden = arguments.next_if(|word| ["gate", "cell", "burst", "receive"].contains(&word.as_str()));
+    let hidden =
+        arguments.next_if(|word| ["gate", "pains", "cell", "burst", "pain", "receive"].contains(&word.as_str()));
     match hidden.as_deref() {
         Some("gate") => parse_gate(arguments),
         Some("cell") => parse_cell(arguments),
         Some("burst") => parse_burst(arguments),
+        Some("pain") => parse_pain(arguments),
+        Some("pains") => match arguments.next() {
+            Some(other) => Err(format!("pains has no option `{other}`").into()),
+            None => Ok(Command::Pains),
+        },
         Some(_) => Ok(Command::Receive),
         None => parse_options(arguments),
     }
@@ -167,6 +180,16 @@ fn parse_burst(mut arguments: impl Iterator<Item = String>) -> Result<Command, F
     Ok(Command::Burst(BurstArguments { sender, address, spans }))
 }
 
+fn parse_pain(mut arguments: impl Iterator<Item = String>) -> Result<Command, Failure> {
+    let (pain, bearer) = (value("pain", &mut arguments)?, value("pain", &mut arguments)?);
+    let pain = Pain::ALL.into_iter().find(|known| known.name() == pain);
+    let bearer = Bearer::ALL.into_iter().find(|known| known.name() == bearer);
+    match (pain, bearer) {
+        (Some(pain), Some(bearer)) => Ok(Command::Pain(pain, bearer)),
+        _ => Err("usage: spandrel-bench pain PAIN otel|spandrel".into()),
+    }
+}
+
 fn value(option: &str, arguments: &mut impl Iterator<Item = String>) -> Result<String, Failure> {
     arguments.next().ok_or_else(|| format!("`{option}` needs a value").into())
 }
@@ -224,6 +247,7 @@ mod tests {
         assert_eq!(fails(&["--rounds"]), "`--rounds` needs a value");
         assert_eq!(fails(&["--rounds", "many"]), "`--rounds` needs a number, not `many`");
         assert_eq!(fails(&["--fast"]), "there is no option `--fast`; `--help` lists them");
+        assert_eq!(fails(&["pains", "--fast"]), "pains has no option `--fast`");
         assert_eq!(fails(&["gate", "--fast"]), "gate has no option `--fast`, only `--update`");
     }
 }

@@ -124,13 +124,13 @@ fn run(sender: Sender, spans: u64) -> Result<BurstResult, Failure> {
 }
 
 /// The process that receives; ends with this value.
-struct Receiver {
+pub(crate) struct Receiver {
     process: Child,
     address: String,
 }
 
 impl Receiver {
-    fn start() -> Result<Self, Failure> {
+    pub(crate) fn start() -> Result<Self, Failure> {
         let mut process = Command::new(std::env::current_exe()?)
             .arg("receive")
             .stdin(Stdio::piped())
@@ -142,8 +142,13 @@ impl Receiver {
         Ok(Self { process, address: address.trim().to_owned() })
     }
 
+    /// Its host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// What it has received so far.
-    fn counts(&self) -> Result<Value, Failure> {
+    pub(crate) fn counts(&self) -> Result<Value, Failure> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.write_all(b"GET /counts HTTP/1.1\r\nconnection: close\r\n\r\n")?;
         let mut answer = String::new();

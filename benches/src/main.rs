@@ -16,6 +16,9 @@ mod cell;
 mod clock;
 mod receiver;
 
+// What goes wrong, here and there.
+mod pains;
+
 // The process that starts those and puts their figures together.
 mod callgrind;
 mod chart;
@@ -49,8 +52,10 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
         Command::List => print!("{}", arguments::list()),
         Command::Measure(options) => runs::measure(&options)?,
         Command::Gate { update } => return gate::run(update),
+        Command::Pains => return pains::show(),
         Command::Cell(cell) => cell::run(cell)?,
         Command::Burst(burst) => burst::send(burst)?,
+        Command::Pain(pain, bearer) => pains::run(pain, bearer)?,
         Command::Receive => receiver::run()?,
     }
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@ use clap_complete::Shell;
 
 use crate::failure::{EXIT_CODES, Failure};
 use crate::output::{Output, OutputArguments};
-use crate::{config, convert, doctor, init, plugin, probe, show, stats, tail};
+use crate::{config, convert, doctor, init, plugin, prices, probe, show, stats, tail};
 
 /// Traces, configuration and plugins of Spandrel
 #[derive(Parser)]
@@ -27,9 +27,12 @@ pub(crate) enum Command {
     /// List, check, install and make plugins
     #[command(subcommand)]
     Plugin(plugin::Command),
+    /// Show what calls of models cost; check and replace prices
+    #[command(subcommand)]
+    Prices(prices::Command),
     /// Show traces as trees
     Show(show::Arguments),
-    /// Count spans by name, with errors and percentiles of their durations
+    /// Count spans by name and kind, with errors and percentiles of their durations
     Stats(stats::Arguments),
     /// Show spans as they are written
     Tail(tail::Arguments),
@@ -49,6 +52,7 @@ impl Command {
             Self::Doctor(arguments) => doctor::run(arguments, output),
             Self::Config(command) => config::run(command, output),
             Self::Plugin(command) => plugin::run(command, output),
+            Self::Prices(command) => prices::run(command, output),
             Self::Show(arguments) => show::run(arguments, output),
             Self::Stats(arguments) => stats::run(arguments, output),
             Self::Tail(arguments) => tail::run(arguments, output),

@@ -11,6 +11,7 @@ use spandrel::inspect::{self, Configuration};
 use spandrel::{Error, ErrorKind};
 use spandrel_plugin_api::AnyValue;
 use spandrel_plugin_api::json::Object;
+use spandrel_plugin_api::suggest::nearest;
 
 use crate::failure::{Failure, explained};
 use crate::output::{Output, Style};
@@ -76,13 +77,15 @@ impl ConfigFile {
 
 fn check(file: &ConfigFile, known: &[String], output: &mut Output) -> Result<(), Failure> {
     let read = file.read();
-    let (types, problems) = match &read {
+    let (types, mut problems) = match &read {
         Ok(configuration) => (configuration.types().to_vec(), problems(configuration, known)),
         Err(error) => (Vec::new(), vec![explained(error)]),
     };
     let mut warned = warnings::take();
+    let mut notes = Vec::new();
     if let Ok(configuration) = &read {
-        warned.extend(unused(configuration, known)?);
+        unused(configuration, known, &mut problems, &mut warned)?;
+        notes = needs(configuration, known)?;
     }
     if output.json {
         output.object(|document| {
@@ -93,6 +96,7 @@ fn check(file: &ConfigFile, known: &[String], output: &mut Output) -> Result<(),
             }
             write_texts(document, "errors", &problems);
             write_texts(document, "warnings", &warned);
+            write_texts(document, "notes", &notes);
         })?;
     } else {
         for warning in &warned {
@@ -104,6 +108,9 @@ fn check(file: &ConfigFile, known: &[String], output: &mut Output) -> Result<(),
         if problems.is_empty() {
             let text = format!("{} and the environment are fine: type = {}", file.shown(), types.join(", "));
             output.line(&[(Style::Good, &text)])?;
+        }
+        for note in &notes {
+            output.line(&[(Style::Dim, "note: "), (Style::Plain, note)])?;
         }
     }
     match read {
@@ -117,16 +124,21 @@ pub(crate) fn write_texts(document: &mut Object<'_>, key: &str, texts: &[String]
     document.array(key, |all| texts.iter().for_each(|text| all.value(AnyValue::Str(text))));
 }
 
-/// What is wrong with the providers in use.
+/// What is wrong with the providers in use, and with the tables of `spandrel-genai`.
 fn problems(configuration: &Configuration, known: &[String]) -> Vec<String> {
     let others = configuration.types().iter().filter(|name| !known.contains(name));
+    let tables = spandrel_genai::check_tables(&configuration.section("ai"), &configuration.section("prices"));
     let problem = |name: &String| {
         let error = check_provider(configuration, name).err()?;
         let is_unknown = error.kind() == ErrorKind::ProviderNotFound;
+        if is_unknown && feature(configuration.provider_of(name)).is_some() {
+            // The service can have it all the same; a note says so.
+            return None;
+        }
         let own = format!("\n  or: --known {name}, if the service has it by its own code");
         Some(explained(&error) + if is_unknown { &own } else { "" })
     };
-    others.filter_map(problem).collect()
+    others.filter_map(problem).chain(tables.err().map(|error| error.to_string())).collect()
 }
 
 /// Checks a provider as far as nothing of it need run.
@@ -144,27 +156,93 @@ pub(crate) fn check_provider(configuration: &Configuration, name: &str) -> Resul
     // The names of all providers are known here, and the places there.
     let message = configuration.check_provider(name).err();
     let mut error = Error::new(ErrorKind::ProviderNotFound, message.as_ref().unwrap_or(&why).message());
-    for key in ["searched", "remedy"] {
-        if let Some(text) = why.context(key) {
-            error = error.with_context(key, text);
-        }
+    if let Some(searched) = why.context("searched") {
+        error = error.with_context("searched", searched);
     }
-    Err(error)
+    let remedy = match feature(configuration.provider_of(name)) {
+        Some((feature, _)) => {
+            Some(format!("enable the cargo feature `{feature}` of spandrel in the service; this command cannot try it"))
+        }
+        None => why.context("remedy").map(str::to_owned),
+    };
+    Err(match remedy {
+        Some(remedy) => error.with_context("remedy", remedy),
+        None => error,
+    })
 }
 
-/// Tables of providers that nobody has.
-fn unused(configuration: &Configuration, known: &[String]) -> Result<Vec<String>, Failure> {
+/// The Cargo feature of `spandrel` that links a provider, and whether it is on by default.
+///
+/// Source: the features of `spandrel`.
+fn feature(provider: &str) -> Option<(&'static str, bool)> {
+    const FEATURES: [(&str, bool); 7] = [
+        ("console", true),
+        ("file", true),
+        ("jaeger", false),
+        ("memory", false),
+        ("opentelemetry", false),
+        ("otlp", false),
+        ("zipkin", false),
+    ];
+    FEATURES.into_iter().find(|(name, _)| *name == provider)
+}
+
+/// What the service must have for each provider in use, which this command cannot see.
+fn needs(configuration: &Configuration, known: &[String]) -> Result<Vec<String>, Failure> {
+    let settings = configuration.provider_settings()?;
+    let mut notes = Vec::new();
+    for name in configuration.types().iter().filter(|name| !known.contains(name)) {
+        let provider = configuration.provider_of(name);
+        if let Ok(plugin) = configuration.plugin(name)
+            && !configuration.is_linked(name)
+        {
+            let path = plugin.path.display();
+            notes.push(format!("`{name}` is the plugin {path}: the service needs it where it runs, and the feature `dylib` of `spandrel`, which is on by default"));
+            continue;
+        }
+        let Some((feature, is_default)) = feature(provider) else { continue };
+        let usual = if is_default { ", which is on by default" } else { "" };
+        let unchecked = if configuration.is_linked(name) { "" } else { "; its settings are not checked here" };
+        notes.push(format!(
+            "`{name}` needs the Cargo feature `{feature}` of `spandrel` in the service{usual}{unchecked}"
+        ));
+        let endpoint = format!("provider.{name}.endpoint");
+        if settings.iter().any(|(key, value, _)| *key == endpoint && value.starts_with("\"https:")) {
+            notes.push(format!(
+                "`{endpoint}` is https, which needs the Cargo feature `tls` of `spandrel` in the service"
+            ));
+        }
+    }
+    Ok(notes)
+}
+
+/// Tables of providers that nobody has: a mistake if a name that is known is near.
+fn unused(
+    configuration: &Configuration,
+    known: &[String],
+    problems: &mut Vec<String>,
+    warned: &mut Vec<String>,
+) -> Result<(), Failure> {
     let settings = configuration.provider_settings()?;
     let names: BTreeSet<&str> = settings.iter().filter_map(|(key, ..)| key.split('.').nth(1)).collect();
     let plugins = configuration.plugin_names();
-    let is_known = |name: &str| {
-        configuration.is_linked(name)
-            || known.iter().chain(&plugins).chain(configuration.types()).any(|one| one == name)
-    };
-    let unknown = names.into_iter().filter(|name| !is_known(name));
-    let warning =
-        |name: &str| format!("there are settings for a provider `{name}`, which is neither in use nor known here");
-    Ok(unknown.map(warning).collect())
+    let mut there: Vec<&str> = known.iter().chain(&plugins).chain(configuration.types()).map(String::as_str).collect();
+    there.extend(["console", "file", "jaeger", "memory", "noop", "opentelemetry", "otlp", "zipkin"]);
+    for name in names.into_iter().filter(|name| !there.contains(name) && !configuration.is_linked(name)) {
+        let prefix = format!("provider.{name}.");
+        let at = settings.iter().find(|(key, ..)| key.starts_with(&prefix)).map(|(.., origin)| origin.as_str());
+        let at = at.unwrap_or_default();
+        match nearest(name, there.iter().copied()) {
+            Some(meant) => problems.push(format!(
+                "there is no provider `{name}` to have settings; did you mean `{meant}`?\n  at: {at}\n  \
+                 or: --known {name}, if the service has it by its own code"
+            )),
+            None => warned.push(format!(
+                "there are settings for a provider `{name}`, which is neither in use nor known here\n  at: {at}"
+            )),
+        }
+    }
+    Ok(())
 }
 
 fn show(file: &ConfigFile, with_origin: bool, output: &mut Output) -> Result<(), Failure> {
@@ -221,6 +299,12 @@ pub(crate) fn settings(configuration: &Configuration, path: Option<&Path>) -> Re
     for (key, value) in configuration.settings() {
         let origin = origins.of(&key);
         settings.push(Setting { key, value, origin });
+    }
+    if !settings.iter().any(|setting| setting.key == "sampler.type") {
+        for (key, value) in origins.sampler_with_rules() {
+            let origin = origins.of(&key);
+            settings.push(Setting { key, value, origin });
+        }
     }
     // Without a default, and so only where somebody has set it.
     if let Some((value, origin)) = origins.only_set("forced_traces_per_second", "TRACING_FORCED_TRACES_PER_SECOND") {

@@ -8,7 +8,7 @@ use spandrel::inspect::Configuration;
 use spandrel::provider::SpanBatch;
 use spandrel::{Error, Sampler, SpanExporter};
 
-use crate::checks::{Check, tell};
+use crate::checks::{Check, State, tell};
 use crate::config::{ConfigFile, check_provider, settings};
 use crate::failure::{Failure, explained};
 use crate::output::Output;
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
             let healthy = check_providers(&configuration, &mut checks);
             let records = configuration.is_enabled() && configuration.types().iter().any(|name| name != "noop");
             if healthy && records {
-                check_span(arguments, &mut checks)?;
+                check_span(&configuration, arguments, &mut checks)?;
             }
         }
         Err(error) => checks.push(Check::failed("configuration", explained(&error))),
@@ -64,19 +64,30 @@ fn check_configuration(
         true => String::new(),
         false => format!("; from the environment: {}", variables.join(", ")),
     };
-    checks.push(Check::fine("configuration", format!("{}{from}", arguments.file.shown())));
+    let is_default = |name: &str| settings.iter().any(|setting| setting.key == name && setting.origin == "default");
+    if arguments.file.path().is_some() || !variables.is_empty() || !is_default("type") {
+        checks.push(Check::fine("configuration", format!("{}{from}", arguments.file.shown())));
+    }
     checks.extend(warnings::take().into_iter().map(|warning| Check::warning("configuration", warning)));
     let origin = |key: &str| settings.iter().find(|setting| setting.key == key).map(|setting| setting.origin.clone());
     if !configuration.is_enabled() {
         let text = format!("nothing is recorded: enabled = false\nat: {}", origin("enabled").unwrap_or_default());
         checks.push(Check::warning("configuration", text));
     }
-    if configuration.types().iter().all(|name| name == "noop") {
-        let text = format!(
-            "nothing is recorded: type = noop\nat: {}\nremedy: set `type`, or TRACING_TYPE, for example to `file`",
-            origin("type").unwrap_or_default()
-        );
-        checks.push(Check::warning("configuration", text));
+    let is_noop = configuration.types().iter().all(|name| name == "noop");
+    match origin("type").unwrap_or_default() {
+        origin if is_noop && origin == "default" => {
+            // Nobody runs this to hear that all is well with nothing.
+            let text = "nothing is recorded: no provider is configured, so it is noop\n\
+                        remedy: `spandrel init` writes a configuration; or set `type` in it, or TRACING_TYPE, for example to `file`";
+            checks.push(Check::failed("configuration", text));
+        }
+        origin if is_noop => {
+            let text =
+                format!("nothing is recorded: type = noop\nat: {origin}\nremedy: set another type, for example `file`");
+            checks.push(Check::warning("configuration", text));
+        }
+        _ => {}
     }
     Ok(())
 }
@@ -105,7 +116,7 @@ fn check_providers(configuration: &Configuration, checks: &mut Vec<Check>) -> bo
     healthy
 }
 
-fn check_span(arguments: &Arguments, checks: &mut Vec<Check>) -> Result<(), Failure> {
+fn check_span(configuration: &Configuration, arguments: &Arguments, checks: &mut Vec<Check>) -> Result<(), Failure> {
     let probe = Probe {
         config: arguments.file.config.clone(),
         provider: None,
@@ -113,7 +124,18 @@ fn check_span(arguments: &Arguments, checks: &mut Vec<Check>) -> Result<(), Fail
         timeout: Duration::from_nanos(arguments.timeout),
     };
     let steps = probe.run()?;
-    checks.extend(of_steps(&steps));
+    let mut found = of_steps(&steps);
+    for check in &mut found {
+        if check.state == State::Failed && check.what == "span" {
+            check.text.push_str(&proxies(configuration));
+        }
+        // A service goes on without, so the recorder only warns.
+        if check.state == State::Warning && check.text.contains("cannot open its spool") {
+            check.state = State::Failed;
+            check.text.push_str("\nremedy: set spool.dir to a folder that the user of the service can write to");
+        }
+    }
+    checks.extend(found);
     // With on_error = "noop" it starts all the same.
     let started = steps.iter().find(|step| step.name == "start").and_then(|step| step.result.as_ref().ok());
     if started.is_some_and(|name| name == "noop") {
@@ -121,6 +143,26 @@ fn check_span(arguments: &Arguments, checks: &mut Vec<Check>) -> Result<(), Fail
             .push(Check::failed("start", "the provider cannot start, and on_error = \"noop\" goes on without traces"));
     }
     Ok(())
+}
+
+/// What stands between this command and a backend, for a span that has not arrived.
+fn proxies(configuration: &Configuration) -> String {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let variables =
+        ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"].into_iter().filter(is_set);
+    let settings = configuration.provider_settings().unwrap_or_default();
+    let keys = settings.iter().filter(|(key, value, _)| key.ends_with(".proxy") && value != "\"none\"");
+    // Not their values, which may have a password.
+    let names: Vec<String> = keys.map(|(key, ..)| key.clone()).chain(variables.map(str::to_owned)).collect();
+    let is_remote = |name: &String| ["otlp", "zipkin", "jaeger"].contains(&configuration.provider_of(name));
+    if names.is_empty() || !configuration.types().iter().any(is_remote) {
+        return String::new();
+    }
+    let names = names.join(", ");
+    format!(
+        "\nproxy: set by {names}\nremedy: if the backend is not behind that proxy, set `proxy = \"none\"` of the provider, \
+         or NO_PROXY to its host; otherwise check the proxy"
+    )
 }
 
 /// The steps of a probe as findings.

@@ -5,12 +5,13 @@ use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use spandrel_plugin_api::{SpanReader, SpanView};
 
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::{otlp_json, zipkin};
+use crate::{otlp_json, parallel, zipkin};
 
 #[derive(Args)]
 pub(crate) struct Input {
@@ -35,6 +36,9 @@ enum From {
     /// Zipkin JSON, version 2: arrays of spans
     Zipkin,
 }
+
+/// Bytes asked for at once.
+const AT_ONCE: usize = 256 << 10;
 
 /// More than any batch has; a length beyond it is no length.
 const MOST_BYTES: u32 = 256 << 20;
@@ -69,7 +73,7 @@ impl Input {
             })?,
             given => given,
         };
-        let mut rest: Box<dyn BufRead> = Box::new(BufReader::new(Cursor::new(head).chain(file)));
+        let mut rest: Box<dyn BufRead> = Box::new(BufReader::with_capacity(AT_ONCE, Cursor::new(head).chain(file)));
         let mut batches = Batches { path, each, good: 0, skipped: 0 };
         match format {
             From::Auto | From::OtlpJson => batches.lines(&mut rest),
@@ -159,40 +163,50 @@ impl Batches<'_> {
         if !self.next_line(file, &mut line)? {
             return Ok(());
         }
-        if serde_json::from_slice::<Value>(&line).is_err_and(|error| error.is_eof()) && line.ends_with(b"\n") {
+        if serde_json::from_slice::<IgnoredAny>(&line).is_err_and(|error| error.is_eof()) && line.ends_with(b"\n") {
             // Perhaps not a line for each batch, but one document on many lines.
             let first = line.len();
             file.read_to_end(&mut line).map_err(|error| Failure::reading(self.path, &error))?;
-            if let Ok(document) = serde_json::from_slice(&line) {
-                return self.document(&document, "");
+            if serde_json::from_slice::<IgnoredAny>(&line).is_ok() {
+                return self.line(read_line(&line), "");
             }
             let rest = line.split_off(first);
-            self.line(&line, 1)?;
-            return self.more_lines(&mut &rest[..], &mut line);
+            self.line(read_line(&line), ":1")?;
+            return self.more_lines(&mut &rest[..]);
         }
-        self.line(&line, 1)?;
-        self.more_lines(file, &mut line)
+        self.line(read_line(&line), ":1")?;
+        self.more_lines(file)
     }
 
-    /// Reads from the second line on.
-    fn more_lines(&mut self, file: &mut dyn BufRead, line: &mut Vec<u8>) -> Result<(), Failure> {
+    /// Reads from the second line on, so many at a time that each processor has its share.
+    fn more_lines(&mut self, file: &mut dyn BufRead) -> Result<(), Failure> {
+        const AT_A_TIME: usize = 4 << 20;
         let mut number = 1;
-        while self.next_line(file, line)? {
-            number += 1;
-            self.line(line, number)?;
+        loop {
+            let mut lines = Vec::new();
+            let mut bytes = 0;
+            let mut line = Vec::new();
+            while bytes < AT_A_TIME && self.next_line(file, &mut line)? {
+                bytes += line.len();
+                // The next one is about as long.
+                let next = Vec::with_capacity(line.len() + line.len() / 8);
+                lines.push(std::mem::replace(&mut line, next));
+            }
+            if lines.is_empty() {
+                return Ok(());
+            }
+            for read in parallel::map(&lines, |line| read_line(line)) {
+                number += 1;
+                self.line(read, &format!(":{number}"))?;
+            }
         }
-        Ok(())
     }
 
-    fn line(&mut self, line: &[u8], number: u64) -> Result<(), Failure> {
-        let place = format!(":{number}");
-        match serde_json::from_slice::<Value>(line) {
-            _ if line.trim_ascii().is_empty() => {}
-            Ok(document) => self.document(&document, &place)?,
-            Err(_) if !line.ends_with(b"\n") => {
-                self.skip(&place, "the last line is torn: its writer was killed, or is at work");
-            }
-            Err(error) => self.skip(&place, &error.to_string()),
+    fn line(&mut self, read: Result<Option<Vec<u8>>, String>, place: &str) -> Result<(), Failure> {
+        match read {
+            Ok(Some(bytes)) => self.pass(bytes)?,
+            Ok(None) => {}
+            Err(error) => self.skip(place, &error),
         }
         Ok(())
     }
@@ -201,16 +215,6 @@ impl Batches<'_> {
         line.clear();
         let read = file.read_until(b'\n', line).map_err(|error| Failure::reading(self.path, &error))?;
         Ok(read > 0)
-    }
-
-    fn document(&mut self, document: &Value, place: &str) -> Result<(), Failure> {
-        match otlp_json::request(document) {
-            Ok(bytes) => self.batch(bytes, place),
-            Err(error) => {
-                self.skip(place, &error);
-                Ok(())
-            }
-        }
     }
 
     fn whole(&mut self, file: &mut dyn BufRead) -> Result<(), Failure> {
@@ -266,12 +270,18 @@ impl Batches<'_> {
         Ok(())
     }
 
-    /// Passes a batch on whose spans can all be read.
+    /// Passes a batch on if its spans can all be read.
     fn batch(&mut self, bytes: Vec<u8>, place: &str) -> Result<(), Failure> {
-        if let Some(error) = SpanReader::new(&[&bytes]).find_map(Result::err) {
-            self.skip(place, error.message());
-            return Ok(());
+        match checked(bytes) {
+            Ok(bytes) => self.pass(bytes),
+            Err(error) => {
+                self.skip(place, &error);
+                Ok(())
+            }
         }
+    }
+
+    fn pass(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
         self.good += 1;
         (self.each)(bytes)
     }
@@ -293,6 +303,26 @@ impl Batches<'_> {
             (0, 1..) => Err(Failure::Io(format!("nothing in {path} could be read; --from names its format"))),
             _ => Ok(()),
         }
+    }
+}
+
+/// The batch of a line of OTLP/JSON; `None` for an empty one.
+fn read_line(line: &[u8]) -> Result<Option<Vec<u8>>, String> {
+    if line.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let read = otlp_json::request(line).and_then(checked).map(Some);
+    read.map_err(|error| match line.ends_with(b"\n") || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
+        true => error,
+        false => "the last line is torn: its writer was killed, or is at work".to_owned(),
+    })
+}
+
+/// The batch, if its spans can all be read.
+pub(crate) fn checked(batch: Vec<u8>) -> Result<Vec<u8>, String> {
+    match SpanReader::new(&[&batch]).find_map(Result::err) {
+        Some(error) => Err(error.message().to_owned()),
+        None => Ok(batch),
     }
 }
 

@@ -14,7 +14,9 @@ mod output;
 mod filter;
 mod input;
 mod otlp_json;
+mod parallel;
 mod progress;
+mod store;
 mod text;
 mod zipkin;
 
@@ -26,6 +28,7 @@ mod convert;
 mod doctor;
 mod init;
 mod plugin;
+mod prices;
 mod probe;
 mod show;
 mod stats;

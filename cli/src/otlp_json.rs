@@ -7,14 +7,27 @@
 //!
 //! Source: OTLP specification 1.x, section "JSON Protobuf Encoding"; ProtoJSON.
 
+mod quick;
+mod schema;
+
 use serde_json::Value;
-use spandrel_plugin_api::wire::{field, put_bytes, put_fixed32, put_fixed64, put_uint};
+use spandrel_plugin_api::wire::{put_bytes, put_fixed32, put_fixed64, put_uint};
+
+use schema::{Kind, Message};
 
 /// What is wrong with a document, for behind its place.
 type Read<T> = Result<T, String>;
 
-/// One `ExportTraceServiceRequest`.
-pub(crate) fn request(document: &Value) -> Read<Vec<u8>> {
+/// One `ExportTraceServiceRequest` from the text of a document.
+pub(crate) fn request(text: &[u8]) -> Read<Vec<u8>> {
+    // What most write is read without a tree; all else, and mistakes, with one.
+    if let Some(request) = quick::request(text) {
+        return Ok(request);
+    }
+    of_document(&serde_json::from_slice(text).map_err(|error| error.to_string())?)
+}
+
+fn of_document(document: &Value) -> Read<Vec<u8>> {
     if document.get("resourceSpans").is_none_or(Value::is_null) {
         return Err(match document.get("trace").is_some() && document.get("timestamp").is_some() {
             true => "a line of the format `log`, which is for log pipelines; set format = \"otlp\" of [provider.file]",
@@ -22,178 +35,51 @@ pub(crate) fn request(document: &Value) -> Read<Vec<u8>> {
         }
         .to_owned());
     }
-    message(document, |out, name, value| match name {
-        "resourceSpans" => list(out, field::REQUEST_RESOURCE_SPANS, value, resource_spans),
-        _ => Ok(()),
-    })
+    message(document, &schema::REQUEST)
 }
 
-fn resource_spans(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "resource" => one(out, field::RESOURCE_SPANS_RESOURCE, resource(value)),
-        "scopeSpans" => list(out, field::RESOURCE_SPANS_SCOPE_SPANS, value, scope_spans),
-        _ => Ok(()),
-    })
-}
-
-fn resource(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "attributes" => list(out, field::RESOURCE_ATTRIBUTES, value, key_value),
-        _ => Ok(()),
-    })
-}
-
-fn scope_spans(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "scope" => one(out, field::SCOPE_SPANS_SCOPE, scope(value)),
-        "spans" => list(out, field::SCOPE_SPANS_SPANS, value, span),
-        _ => Ok(()),
-    })
-}
-
-fn scope(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "name" => put_text(out, field::SCOPE_NAME, value),
-        "version" => put_text(out, field::SCOPE_VERSION, value),
-        _ => Ok(()),
-    })
-}
-
-fn span(value: &Value) -> Read<Vec<u8>> {
-    const KINDS: [&str; 6] = ["UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"];
-
-    let kind = |value: &Value| enumeration(value, "SPAN_KIND_", &KINDS);
-    message(value, |out, name, value| match name {
-        "traceId" => put_id(out, field::SPAN_TRACE_ID, value, 16),
-        "spanId" => put_id(out, field::SPAN_SPAN_ID, value, 8),
-        "traceState" => put_text(out, field::SPAN_TRACE_STATE, value),
-        "parentSpanId" => put_id(out, field::SPAN_PARENT_SPAN_ID, value, 8),
-        "flags" => put_flags(out, field::SPAN_FLAGS, value),
-        "name" => put_text(out, field::SPAN_NAME, value),
-        "kind" => kind(value).map(|kind| put_uint(out, field::SPAN_KIND, kind)),
-        "startTimeUnixNano" => put_time(out, field::SPAN_START, value),
-        "endTimeUnixNano" => put_time(out, field::SPAN_END, value),
-        "attributes" => list(out, field::SPAN_ATTRIBUTES, value, key_value),
-        "droppedAttributesCount" => put_count(out, field::SPAN_DROPPED_ATTRIBUTES, value),
-        "events" => list(out, field::SPAN_EVENTS, value, event),
-        "droppedEventsCount" => put_count(out, field::SPAN_DROPPED_EVENTS, value),
-        "links" => list(out, field::SPAN_LINKS, value, link),
-        "droppedLinksCount" => put_count(out, field::SPAN_DROPPED_LINKS, value),
-        "status" => one(out, field::SPAN_STATUS, status(value)),
-        _ => Ok(()),
-    })
-    .and_then(|span| {
-        let is_there = |key| value.get(key).and_then(Value::as_str).is_some_and(|id| !id.is_empty());
-        match is_there("traceId") && is_there("spanId") {
-            true => Ok(span),
-            false => Err("a span without `traceId` or `spanId`".to_owned()),
-        }
-    })
-}
-
-fn event(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "timeUnixNano" => put_time(out, field::EVENT_TIME, value),
-        "name" => put_text(out, field::EVENT_NAME, value),
-        "attributes" => list(out, field::EVENT_ATTRIBUTES, value, key_value),
-        "droppedAttributesCount" => put_count(out, field::EVENT_DROPPED_ATTRIBUTES, value),
-        _ => Ok(()),
-    })
-}
-
-fn link(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "traceId" => put_id(out, field::LINK_TRACE_ID, value, 16),
-        "spanId" => put_id(out, field::LINK_SPAN_ID, value, 8),
-        "traceState" => put_text(out, field::LINK_TRACE_STATE, value),
-        "attributes" => list(out, field::LINK_ATTRIBUTES, value, key_value),
-        "droppedAttributesCount" => put_count(out, field::LINK_DROPPED_ATTRIBUTES, value),
-        "flags" => put_flags(out, field::LINK_FLAGS, value),
-        _ => Ok(()),
-    })
-}
-
-fn status(value: &Value) -> Read<Vec<u8>> {
-    let code = |value: &Value| enumeration(value, "STATUS_CODE_", &["UNSET", "OK", "ERROR"]);
-    message(value, |out, name, value| match name {
-        "message" => put_text(out, field::STATUS_MESSAGE, value),
-        "code" => code(value).map(|code| put_uint(out, field::STATUS_CODE, code)),
-        _ => Ok(()),
-    })
-}
-
-fn key_value(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "key" => put_text(out, field::KEY_VALUE_KEY, value),
-        "value" => one(out, field::KEY_VALUE_VALUE, any_value(value)),
-        _ => Ok(()),
-    })
-}
-
-fn any_value(value: &Value) -> Read<Vec<u8>> {
-    message(value, |out, name, value| {
-        match name {
-            "stringValue" => return put_text(out, field::ANY_STRING, value),
-            "boolValue" => match value.as_bool() {
-                Some(value) => put_uint(out, field::ANY_BOOL, value.into()),
-                None => return wrong("true or false", value),
-            },
-            "intValue" => put_uint(out, field::ANY_INT, integer::<i64>(value)?.cast_unsigned()),
-            "doubleValue" => put_fixed64(out, field::ANY_DOUBLE, double(value)?.to_bits()),
-            "bytesValue" => put_bytes(out, field::ANY_BYTES, &base64(text(value)?)?),
-            "arrayValue" => return one(out, field::ANY_ARRAY, values(value, any_value)),
-            "kvlistValue" => return one(out, field::ANY_KEY_VALUE_LIST, values(value, key_value)),
-            _ => {}
-        }
-        Ok(())
-    })
-}
-
-fn values(value: &Value, item: fn(&Value) -> Read<Vec<u8>>) -> Read<Vec<u8>> {
-    message(value, |out, name, value| match name {
-        "values" => list(out, field::LIST_VALUES, value, item),
-        _ => Ok(()),
-    })
-}
-
-/// A message, made by a call for each of the fields that are there.
-fn message(value: &Value, mut put: impl FnMut(&mut Vec<u8>, &str, &Value) -> Read<()>) -> Read<Vec<u8>> {
+/// A message, made of the fields that are there.
+fn message(value: &Value, schema: &Message) -> Read<Vec<u8>> {
     let Value::Object(fields) = value else { return wrong("an object", value) };
     let mut out = Vec::new();
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-        put(&mut out, name, value).map_err(|error| format!("{name}: {error}"))?;
+        if let Some((number, kind)) = schema.field(name) {
+            put(&mut out, number, kind, value).map_err(|error| format!("{name}: {error}"))?;
+        }
     }
-    Ok(out)
+    let is_there = |name: &&str| match value.get(*name) {
+        None | Some(Value::Null) => false,
+        Some(value) => value != "",
+    };
+    match schema.required.iter().all(is_there) {
+        true => Ok(out),
+        false => Err(schema.incomplete.to_owned()),
+    }
 }
 
-/// A repeated field of messages.
-fn list(out: &mut Vec<u8>, number: u32, value: &Value, item: impl Fn(&Value) -> Read<Vec<u8>>) -> Read<()> {
-    let Value::Array(items) = value else { return wrong("an array", value) };
-    items.iter().try_for_each(|value| one(out, number, item(value)))
-}
-
-fn one(out: &mut Vec<u8>, number: u32, message: Read<Vec<u8>>) -> Read<()> {
-    put_bytes(out, number, &message?);
-    Ok(())
-}
-
-fn put_text(out: &mut Vec<u8>, number: u32, value: &Value) -> Read<()> {
-    put_bytes(out, number, text(value)?.as_bytes());
-    Ok(())
-}
-
-fn put_time(out: &mut Vec<u8>, number: u32, value: &Value) -> Read<()> {
-    put_fixed64(out, number, integer(value)?);
-    Ok(())
-}
-
-fn put_flags(out: &mut Vec<u8>, number: u32, value: &Value) -> Read<()> {
-    put_fixed32(out, number, integer(value)?);
-    Ok(())
-}
-
-fn put_count(out: &mut Vec<u8>, number: u32, value: &Value) -> Read<()> {
-    put_uint(out, number, integer::<u32>(value)?.into());
+fn put(out: &mut Vec<u8>, number: u32, kind: &Kind, value: &Value) -> Read<()> {
+    match kind {
+        Kind::Text => put_bytes(out, number, text(value)?.as_bytes()),
+        Kind::Id(bytes) => put_id(out, number, value, *bytes)?,
+        Kind::Time => put_fixed64(out, number, integer(value)?),
+        Kind::Flags => put_fixed32(out, number, integer(value)?),
+        Kind::Count => put_uint(out, number, integer::<u32>(value)?.into()),
+        Kind::Choice(prefix, names) => put_uint(out, number, enumeration(value, prefix, names)?),
+        Kind::Boolean => match value.as_bool() {
+            Some(value) => put_uint(out, number, value.into()),
+            None => return wrong("true or false", value),
+        },
+        Kind::Integer => put_uint(out, number, integer::<i64>(value)?.cast_unsigned()),
+        Kind::Double => put_fixed64(out, number, double(value)?.to_bits()),
+        Kind::Bytes => put_bytes(out, number, &base64(text(value)?)?),
+        Kind::One(schema) => put_bytes(out, number, &message(value, schema)?),
+        Kind::List(schema) => {
+            let Value::Array(items) = value else { return wrong("an array", value) };
+            for item in items {
+                put_bytes(out, number, &message(item, schema)?);
+            }
+        }
+    }
     Ok(())
 }
 
@@ -236,24 +122,30 @@ fn integer<T: TryFrom<i128>>(value: &Value) -> Read<T> {
 }
 
 fn double(value: &Value) -> Read<f64> {
-    let number = match value.as_str() {
-        Some("NaN") => Some(f64::NAN),
-        Some("Infinity") => Some(f64::INFINITY),
-        Some("-Infinity") => Some(f64::NEG_INFINITY),
-        Some(text) => text.parse().ok(),
-        None => value.as_f64(),
-    };
-    number.map_or_else(|| wrong("a number", value), Ok)
+    value.as_str().map_or_else(|| value.as_f64(), double_of).map_or_else(|| wrong("a number", value), Ok)
+}
+
+fn double_of(text: &str) -> Option<f64> {
+    match text {
+        "NaN" => Some(f64::NAN),
+        "Infinity" => Some(f64::INFINITY),
+        "-Infinity" => Some(f64::NEG_INFINITY),
+        text => text.parse().ok(),
+    }
 }
 
 /// A number, or the name of the value with or without its prefix.
 fn enumeration(value: &Value, prefix: &str, names: &[&str]) -> Read<u64> {
     let Value::String(name) = value else { return integer::<u32>(value).map(u64::from) };
-    let short = name.strip_prefix(prefix).unwrap_or(name);
-    match names.iter().position(|known| *known == short) {
-        Some(number) => Ok(number as u64),
+    match number_of(name, prefix, names) {
+        Some(number) => Ok(number),
         None => wrong(&format!("a number or one of {}", names.join(", ")), value),
     }
+}
+
+fn number_of(name: &str, prefix: &str, names: &[&str]) -> Option<u64> {
+    let short = name.strip_prefix(prefix).unwrap_or(name);
+    names.iter().position(|known| *known == short).map(|number| number as u64)
 }
 
 /// Base64 of either alphabet, with or without padding.
@@ -290,11 +182,14 @@ mod tests {
     use spandrel_plugin_api::json::write_batch;
     use spandrel_plugin_api::{SpanBatch, SpanReader};
 
-    use super::{base64, request};
+    use super::{base64, of_document, quick, request};
 
     fn written(document: &Value) -> Value {
-        let bytes = request(document).unwrap();
-        let parts = [&bytes[..]];
+        shown(&of_document(document).unwrap())
+    }
+
+    fn shown(bytes: &[u8]) -> Value {
+        let parts = [bytes];
         let mut out = Vec::new();
         write_batch(&mut out, &SpanBatch::new(&parts, SpanReader::new(&parts).count())).unwrap();
         serde_json::from_slice(&out).unwrap()
@@ -335,6 +230,52 @@ mod tests {
     }
 
     #[test]
+    fn the_quick_way_comes_to_the_same() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let long = "käse \"🧀\"\n".repeat(3_000);
+        let full = json!({
+            "traceId": id, "spanId": "00f067aa0ba902b7", "parentSpanId": "00f067aa0ba902b8", "traceState": "a=1",
+            "name": long, "kind": 2, "startTimeUnixNano": "1", "endTimeUnixNano": "1755358027000000000", "flags": 257,
+            "unknown": { "a": [1, null] }, "droppedAttributesCount": 3,
+            "attributes": [
+                { "key": "s", "value": { "stringValue": "x" } }, { "key": "i", "value": { "intValue": "-7" } },
+                { "key": "n", "value": { "intValue": 7 } }, { "key": "d", "value": { "doubleValue": 0.5 } },
+                { "key": "t", "value": { "doubleValue": "NaN" } }, { "key": "b", "value": { "boolValue": true } },
+                { "key": "y", "value": { "bytesValue": "/+8=" } }, { "key": "e", "value": {} },
+                { "key": "l", "value": { "arrayValue": { "values": [{ "stringValue": "x" }, { "kvlistValue": { "values": [] } }] } } },
+            ],
+            "events": [{ "timeUnixNano": "5", "name": "e", "attributes": [] }],
+            "links": [{ "traceId": id, "spanId": "00f067aa0ba902b7", "attributes": [] }],
+            "status": { "code": "STATUS_CODE_ERROR", "message": "no" },
+        });
+        let text = of_span(&full).to_string();
+        let bytes = quick::request(text.as_bytes()).unwrap();
+        assert_eq!(shown(&bytes), written(&of_span(&full)));
+        // What it does not know is left to the other way, which knows or says why not.
+        for (key, value) in [
+            ("traceId", json!("12")),
+            ("spanId", json!("")),
+            ("traceState", Value::Null),
+            ("kind", json!("ODD")),
+            ("flags", json!(-1)),
+            ("startTimeUnixNano", json!(1.5)),
+            ("name", json!(7)),
+            ("events", json!({})),
+        ] {
+            let mut other = full.clone();
+            other[key] = value;
+            let text = of_span(&other).to_string();
+            assert!(quick::request(text.as_bytes()).is_none(), "{key}");
+            assert_eq!(request(text.as_bytes()), of_document(&of_span(&other)), "{key}");
+        }
+        for text in
+            ["{}", "[]", "{\"resourceSpans\":[]} x", "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}", ""]
+        {
+            assert!(quick::request(text.as_bytes()).is_none(), "{text}");
+        }
+    }
+
+    #[test]
     fn mistakes_are_answered_with_their_place() {
         let ids = |key: &str, value: Value| {
             let mut span = json!({ "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7" });
@@ -359,7 +300,7 @@ mod tests {
             ),
             (ids("name", json!(7)), format!("{at}name: must be a text, not 7")),
         ] {
-            assert_eq!(request(&document).map(|_| ()), Err(message));
+            assert_eq!(request(document.to_string().as_bytes()).map(|_| ()), Err(message));
         }
     }
 

@@ -25,9 +25,32 @@ enum When {
 /// Standard output, and how to write to it.
 pub(crate) struct Output {
     pub(crate) json: bool,
+    /// Somebody looks on.
+    pub(crate) is_terminal: bool,
     colours: bool,
+    out: Sink,
+}
+
+enum Sink {
     /// Without its lock, which a provider at work in this process may want.
-    out: BufWriter<io::Stdout>,
+    Stdout(BufWriter<io::Stdout>),
+    Page(Vec<u8>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(out) => out.write(bytes),
+            Self::Page(page) => page.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(out) => out.flush(),
+            Self::Page(_) => Ok(()),
+        }
+    }
 }
 
 /// How a text is shown where there are colours.
@@ -44,6 +67,7 @@ pub(crate) enum Style {
 impl Output {
     pub(crate) fn new(arguments: &OutputArguments) -> Self {
         let out = io::stdout();
+        let is_terminal = out.is_terminal();
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let colours = match arguments.color {
             When::Always => true,
@@ -51,10 +75,25 @@ impl Output {
             When::Auto => {
                 // Source: no-color.org.
                 let wanted = variable("NO_COLOR").is_none() && variable("TERM").is_none_or(|term| term != "dumb");
-                wanted && out.is_terminal()
+                wanted && is_terminal
             }
         };
-        Self { json: arguments.json, colours, out: BufWriter::new(out) }
+        Self { json: arguments.json, is_terminal, colours, out: Sink::Stdout(BufWriter::new(out)) }
+    }
+
+    /// What `write` writes, for later: it may be written on another thread.
+    pub(crate) fn page(&self, write: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<Vec<u8>, Failure> {
+        let mut page = Self { out: Sink::Page(Vec::new()), ..*self };
+        write(&mut page)?;
+        match page.out {
+            Sink::Page(bytes) => Ok(bytes),
+            Sink::Stdout(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Writes what [`page`](Self::page) has kept.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        Ok(self.out.write_all(bytes)?)
     }
 
     /// Writes a text as it is.
@@ -84,10 +123,15 @@ impl Output {
 
     /// Writes one JSON object on a line.
     pub(crate) fn object(&mut self, fill: impl FnOnce(&mut Object<'_>)) -> Result<(), Failure> {
+        self.bare_object(fill)?;
+        self.text("\n")
+    }
+
+    /// Writes one JSON object that is a part of a larger document.
+    pub(crate) fn bare_object(&mut self, fill: impl FnOnce(&mut Object<'_>)) -> Result<(), Failure> {
         let mut bytes = Vec::new();
         json::object(&mut bytes, fill);
-        bytes.push(b'\n');
-        Ok(self.out.write_all(&bytes)?)
+        self.bytes(&bytes)
     }
 
     /// Shows what was written so far.

@@ -119,7 +119,8 @@ impl Named {
     /// The plugin; a relative path is what whoever types it means.
     fn word(&self) -> String {
         let path = Path::new(&self.plugin);
-        let is_path = path.components().count() > 1 || self.plugin.ends_with(std::env::consts::DLL_SUFFIX);
+        // No name has a point.
+        let is_path = path.components().count() > 1 || self.plugin.contains('.');
         match is_path.then(|| std::path::absolute(path)) {
             Some(Ok(path)) => path.display().to_string(),
             _ => self.plugin.clone(),

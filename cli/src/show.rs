@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use clap::Args;
 use spandrel_plugin_api::json::Object;
 use spandrel_plugin_api::{AnyValue, SpanKind, SpanReader, SpanView, Status, TraceId};
@@ -8,6 +6,9 @@ use crate::failure::Failure;
 use crate::filter::{Filter, service};
 use crate::input::Input;
 use crate::output::{Output, Style};
+use crate::parallel;
+use crate::progress::Progress;
+use crate::store::{Kept, Store};
 use crate::text::{duration, moment, shown};
 use crate::tree::{Node, Trace};
 
@@ -30,24 +31,18 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let mut batches = Vec::new();
-    arguments.input.read(&mut |batch| {
-        batches.push(batch);
-        Ok(())
-    })?;
-    let parts: Vec<&[u8]> = batches.iter().map(Vec::as_slice).collect();
-    let traces = traces(SpanReader::new(&parts).flatten(), arguments);
+    let mut store = Store::default();
+    arguments.input.read(&mut |batch| store.add(&batch, |span| arguments.filter.fits(span)))?;
+    let mut traces = store.traces();
+    if let Some(last) = arguments.last {
+        traces.drain(..traces.len().saturating_sub(last));
+    }
     if output.json {
-        output.object(|document| {
-            document.array("traces", |all| traces.iter().for_each(|trace| all.object(|object| write(object, trace))));
-        })?;
-    } else {
-        for (number, trace) in traces.iter().enumerate() {
-            if number > 0 {
-                output.text("\n")?;
-            }
-            print(trace, arguments, output)?;
-        }
+        output.text("{\"traces\":[")?;
+    }
+    show_all(&traces, &mut store, arguments, output)?;
+    if output.json {
+        output.text("]}\n")?;
     }
     if traces.is_empty() {
         let what = if arguments.filter.is_empty() { "there is no trace" } else { "no trace fits the filters" };
@@ -56,21 +51,46 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
     Ok(())
 }
 
-/// The traces with a span that fits, by their start.
-fn traces<'a>(spans: impl Iterator<Item = SpanView<'a>>, arguments: &Arguments) -> Vec<Trace<'a>> {
-    let mut by_id: HashMap<TraceId, (bool, Vec<SpanView<'a>>)> = HashMap::new();
-    for span in spans {
-        let (fits, of_trace) = by_id.entry(span.trace_id()).or_default();
-        *fits = *fits || arguments.filter.fits(&span);
-        of_trace.push(span);
+/// Shows some at a time, as all of them may be more than memory should hold.
+fn show_all(traces: &[Kept], store: &mut Store, arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    const AT_A_TIME: usize = 1 << 20;
+    let total = traces.iter().map(|trace| trace.bytes).sum();
+    // On a terminal, what is shown is progress enough.
+    let mut progress = Progress::new("writing".to_owned(), Some(total));
+    let mut all = traces.iter();
+    let mut is_first = true;
+    loop {
+        let mut some = Vec::new();
+        let mut bytes = 0;
+        while let Some(trace) = (bytes < AT_A_TIME).then(|| all.next()).flatten() {
+            let requests = store.read(trace)?;
+            bytes += requests.iter().map(Vec::len).sum::<usize>();
+            some.push((trace.id, requests));
+        }
+        if some.is_empty() {
+            return Ok(());
+        }
+        let out = &*output;
+        let pages = parallel::map(&some, |(id, requests)| out.page(|page| show(*id, requests, arguments, page)));
+        for page in pages {
+            if !std::mem::take(&mut is_first) {
+                output.text(if output.json { "," } else { "\n" })?;
+            }
+            output.bytes(&page?)?;
+        }
+        if !output.is_terminal {
+            progress.advance(bytes as u64);
+        }
     }
-    let chosen = by_id.into_iter().filter(|(_, (fits, _))| *fits);
-    let mut traces: Vec<_> = chosen.map(|(id, (_, spans))| Trace::new(id, spans)).collect();
-    traces.sort_by_key(|trace| (trace.start(), trace.id));
-    if let Some(last) = arguments.last {
-        traces.drain(..traces.len().saturating_sub(last));
+}
+
+fn show(id: TraceId, requests: &[Vec<u8>], arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let parts: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
+    let trace = Trace::new(id, SpanReader::new(&parts).flatten().collect());
+    if output.json {
+        return output.bare_object(|object| write(object, &trace));
     }
-    traces
+    print(&trace, arguments, output)
 }
 
 fn print(trace: &Trace<'_>, arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
@@ -85,8 +105,14 @@ fn print(trace: &Trace<'_>, arguments: &Arguments, output: &mut Output) -> Resul
         (Style::Plain, &format!("  {start}  {spans}")),
         (Style::Bad, &errors),
     ])?;
-    for node in &trace.nodes {
-        let line = line(node, trace);
+    let services: Vec<String> = trace.nodes.iter().map(|node| service(&node.span)).collect();
+    for (node, own) in trace.nodes.iter().zip(&services) {
+        let above = node.parent.map(|parent| services[parent].as_str());
+        let mut line = line(node, own, above);
+        // Below it, all attributes are listed.
+        if !arguments.full {
+            put_attributes(&node.span, &mut line);
+        }
         print_cut(&line, arguments.width, output)?;
         if arguments.full {
             print_details(node, output)?;
@@ -95,21 +121,19 @@ fn print(trace: &Trace<'_>, arguments: &Arguments, output: &mut Output) -> Resul
     Ok(())
 }
 
-type Part = (Style, String);
+pub(crate) type Part = (Style, String);
 
 /// What a line says of a span: how long it took, its place, name, kind and service,
-/// what went wrong, and its attributes.
-fn line(node: &Node<'_>, trace: &Trace<'_>) -> Vec<Part> {
+/// and what went wrong.
+fn line(node: &Node<'_>, own: &str, above: Option<&str>) -> Vec<Part> {
     let span = &node.span;
     let mut line = vec![(Style::Dim, format!("{:>8}  {}", duration(span.duration_nanos()), node.branch()))];
     line.push((if is_error(span) { Style::Bad } else { Style::Bold }, shown(span.name())));
     if span.kind() != SpanKind::Internal {
         line.push((Style::Plain, format!("  {}", span.kind().as_str())));
     }
-    let own = service(span);
-    let above = node.parent.map(|parent| service(&trace.nodes[parent].span));
     if !own.is_empty() && above.is_none_or(|above| above != own) {
-        line.push((Style::Good, format!("  ({})", shown(&own))));
+        line.push((Style::Good, format!("  ({})", shown(own))));
     }
     if let Status::Error(message) = span.status() {
         let message = if message.is_empty() { String::new() } else { format!(" {}", shown(message)) };
@@ -118,15 +142,11 @@ fn line(node: &Node<'_>, trace: &Trace<'_>) -> Vec<Part> {
     if node.parent.is_none() && span.parent_span_id().is_some() {
         line.push((Style::Warning, "  (parent not here)".to_owned()));
     }
-    line.extend(key_attributes(span).into_iter().map(|(key, value)| {
-        let value = shown(&value.to_string());
-        (Style::Dim, format!("  {}={value}", shown(key)))
-    }));
     line
 }
 
-/// The attributes, those first that say most.
-pub(crate) fn key_attributes<'a>(span: &SpanView<'a>) -> Vec<(&'a str, AnyValue<'a>)> {
+/// Adds the attributes, those first that say most.
+pub(crate) fn put_attributes(span: &SpanView<'_>, line: &mut Vec<Part>) {
     const FIRST: [&str; 11] = [
         "error.type",
         "http.response.status_code",
@@ -143,7 +163,9 @@ pub(crate) fn key_attributes<'a>(span: &SpanView<'a>) -> Vec<(&'a str, AnyValue<
     let mut attributes: Vec<_> = span.attributes().into_iter().collect();
     // Stable, so that the others stay in their order.
     attributes.sort_by_key(|(key, _)| FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len()));
-    attributes
+    let part =
+        |(key, value): (&str, AnyValue<'_>)| (Style::Dim, format!("  {}={}", shown(key), shown(&value.to_string())));
+    line.extend(attributes.into_iter().map(part));
 }
 
 /// Prints a line of at most so many characters.

@@ -32,7 +32,7 @@ enum Sort {
     Max,
 }
 
-/// Spans of one name.
+/// Spans of one name and kind.
 #[derive(Default)]
 struct Group {
     errors: u64,
@@ -41,11 +41,13 @@ struct Group {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    let mut groups: BTreeMap<&'static str, BTreeMap<String, Group>> = BTreeMap::new();
     arguments.input.read_spans(&mut |span| {
         if !arguments.filter.fits(span) {
             return;
         }
+        // A call has a span on either side, mostly with one name.
+        let groups = groups.entry(span.kind().as_str()).or_default();
         if !groups.contains_key(span.name()) {
             groups.insert(span.name().to_owned(), Group::default());
         }
@@ -54,8 +56,12 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
             group.durations.push(span.duration_nanos());
         }
     })?;
-    let mut groups: Vec<(String, Group)> = groups.into_iter().collect();
-    groups.iter_mut().for_each(|(_, group)| group.durations.sort_unstable());
+    let of_kind = |(kind, groups): (&'static str, BTreeMap<String, Group>)| {
+        groups.into_iter().map(move |(name, group)| (name, kind, group))
+    };
+    let mut groups: Vec<Row> = groups.into_iter().flat_map(of_kind).collect();
+    groups.iter_mut().for_each(|(.., group)| group.durations.sort_unstable());
+    groups.sort_by(|(name, kind, _), (other, other_kind, _)| (name, kind).cmp(&(other, other_kind)));
     let key = |group: &Group| match arguments.sort {
         Sort::Name => 0,
         Sort::Count => group.durations.len() as u64,
@@ -66,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
         Sort::Max => group.percentile(100),
     };
     // Stable, so that equals stay in the order of their names.
-    groups.sort_by_key(|(_, group)| std::cmp::Reverse(key(group)));
+    groups.sort_by_key(|(.., group)| std::cmp::Reverse(key(group)));
     if output.json { write(&groups, output) } else { print(&groups, output) }?;
     match groups.is_empty() {
         true if arguments.filter.is_empty() => Err(Failure::NotWell("there is no span".to_owned())),
@@ -83,31 +89,38 @@ impl Group {
     }
 }
 
-fn print(groups: &[(String, Group)], output: &mut Output) -> Result<(), Failure> {
+/// A name, a kind, and their spans.
+type Row = (String, &'static str, Group);
+
+fn print(groups: &[Row], output: &mut Output) -> Result<(), Failure> {
     if groups.is_empty() {
         return Ok(());
     }
-    let heads = format!("{:>8} {:>7} {:>8} {:>8} {:>8} {:>8}  name", "count", "errors", "p50", "p95", "p99", "max");
+    let heads = format!(
+        "{:>8} {:>7} {:>8} {:>8} {:>8} {:>8}  {:<8}  name",
+        "count", "errors", "p50", "p95", "p99", "max", "kind"
+    );
     output.line(&[(Style::Dim, &heads)])?;
-    for (name, group) in groups {
+    for (name, kind, group) in groups {
         let [p50, p95, p99, max] = [50, 95, 99, 100].map(|percent| duration(group.percentile(percent)));
         let failed = if group.errors > 0 { Style::Bad } else { Style::Plain };
         output.line(&[
             (Style::Plain, &format!("{:>8} ", group.durations.len())),
             (failed, &format!("{:>7}", group.errors)),
-            (Style::Plain, &format!(" {p50:>8} {p95:>8} {p99:>8} {max:>8}  ")),
+            (Style::Plain, &format!(" {p50:>8} {p95:>8} {p99:>8} {max:>8}  {kind:<8}  ")),
             (Style::Bold, &shown(name)),
         ])?;
     }
     Ok(())
 }
 
-fn write(groups: &[(String, Group)], output: &mut Output) -> Result<(), Failure> {
+fn write(groups: &[Row], output: &mut Output) -> Result<(), Failure> {
     output.object(|document| {
         document.array("names", |all| {
-            for (name, group) in groups {
+            for (name, kind, group) in groups {
                 all.object(|object| {
                     object.text("name", name);
+                    object.text("kind", kind);
                     object.number("count", group.durations.len() as u64);
                     object.number("errors", group.errors);
                     for (key, percent) in [("p50_ns", 50), ("p95_ns", 95), ("p99_ns", 99), ("max_ns", 100)] {

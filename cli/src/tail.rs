@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::Value;
 use spandrel_plugin_api::{SpanKind, SpanReader, SpanView, Status};
 
 use crate::failure::Failure;
 use crate::filter::{Filter, service};
+use crate::input::checked;
 use crate::otlp_json;
 use crate::output::{Output, Style};
-use crate::show::{is_error, key_attributes, print_cut, write_span};
+use crate::show::{Part, is_error, print_cut, put_attributes, write_span};
 use crate::text::{duration, moment, shown};
 
 #[derive(Args)]
@@ -103,7 +103,7 @@ fn show(batch: &[u8], skip: usize, arguments: &Arguments, output: &mut Output) -
     Ok(())
 }
 
-fn line(span: &SpanView<'_>) -> Vec<(Style, String)> {
+fn line(span: &SpanView<'_>) -> Vec<Part> {
     let time = moment(span.end().unix_nanos(), 3);
     let mut line = vec![
         // The day is that of today, mostly.
@@ -121,8 +121,7 @@ fn line(span: &SpanView<'_>) -> Vec<(Style, String)> {
         let message = if message.is_empty() { String::new() } else { format!(" {}", shown(message)) };
         line.push((Style::Bad, format!("  ✗{message}")));
     }
-    let attributes = key_attributes(span).into_iter();
-    line.extend(attributes.map(|(key, value)| (Style::Dim, format!("  {}={}", shown(key), shown(&value.to_string())))));
+    put_attributes(span, &mut line);
     line
 }
 
@@ -152,12 +151,7 @@ impl Lines {
             let rest = &self.bytes[self.taken..];
             let length = rest.iter().position(|byte| *byte == b'\n')?;
             let line = &rest[..length];
-            let batch = serde_json::from_slice(line).map_err(|error| error.to_string());
-            let batch = batch.and_then(|document: Value| otlp_json::request(&document));
-            let batch = batch.and_then(|batch| match SpanReader::new(&[&batch]).find_map(Result::err) {
-                Some(error) => Err(error.message().to_owned()),
-                None => Ok(batch),
-            });
+            let batch = otlp_json::request(line).and_then(checked);
             let is_blank = line.trim_ascii().is_empty();
             self.taken += length + 1;
             match batch {

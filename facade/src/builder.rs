@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 use spandrel_plugin_api::{
@@ -129,6 +130,12 @@ impl<'a> SpanBuilder<'a> {
         Span::of(self.start_live())
     }
 
+    /// As [`start`](Self::start), with attributes besides those of
+    /// [`attribute`](Self::attribute), which are not copied. No key may be in both.
+    pub fn start_with(self, attributes: &[Attribute<'_>]) -> Span {
+        Span::of(self.start_live_with(attributes))
+    }
+
     /// Starts it, calls `f` within it and ends it. If `f` panics, the status
     /// becomes an error.
     pub fn run<R>(self, f: impl FnOnce(SpanRef<'_>) -> R) -> R {
@@ -145,8 +152,16 @@ impl<'a> SpanBuilder<'a> {
     }
 
     fn start_live(self) -> Option<Box<Live>> {
+        self.start_live_with(&[])
+    }
+
+    fn start_live_with(self, borrowed: &[Attribute<'_>]) -> Option<Box<Live>> {
         let tracer = self.tracer?;
-        let attributes: Vec<Attribute<'_>> = self.attributes.iter().map(OwnedAttribute::as_attribute).collect();
+        let copied = self.attributes.iter().map(OwnedAttribute::as_attribute);
+        let attributes: Cow<'_, [Attribute<'_>]> = match self.attributes.len() {
+            0 => Cow::Borrowed(borrowed),
+            _ => Cow::Owned(copied.chain(borrowed.iter().copied()).collect()),
+        };
         let links: Vec<Vec<Attribute<'_>>> = self
             .links
             .iter()

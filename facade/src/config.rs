@@ -12,6 +12,8 @@ mod plugins;
 #[cfg(not(feature = "dylib"))]
 #[path = "config/plugins_unsupported.rs"]
 mod plugins;
+#[cfg(all(test, feature = "dylib"))]
+mod rows;
 mod sampler;
 mod tables;
 
@@ -23,7 +25,7 @@ use crate::setup::Settings;
 pub(crate) use aliases::{Endpoint, place_endpoint};
 #[cfg(feature = "dylib")]
 pub(crate) use file::locate;
-pub(crate) use tables::ProviderTables;
+pub(crate) use tables::{ProviderTables, SectionTables};
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default)]

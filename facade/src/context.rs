@@ -1,9 +1,10 @@
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use spandrel_plugin_api::{Attribute, OwnedAttribute, SpanContext, ToValue, Value};
+use spandrel_plugin_api::{Attribute, OwnedAttribute, OwnedValue, SpanContext, ToValue, Value};
 use spandrel_propagation::Baggage;
 
 use crate::Error;
@@ -38,12 +39,22 @@ pub struct Context {
 /// The parts of a context that are not a span.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
-    pub(crate) ambient: Vec<OwnedAttribute>,
+    /// Shared, as scopes within one have the same, nearly always.
+    pub(crate) ambient: Arc<Vec<OwnedAttribute>>,
+    /// One of each type.
+    pub(crate) extensions: Vec<Arc<dyn Any + Send + Sync>>,
     pub(crate) baggage: Baggage,
     /// The span of a caller that is not trusted: traces that begin here are linked to it.
     pub(crate) caller: Option<SpanContext>,
     /// Takes the place of the installed tracer.
     pub(crate) tracer: Option<&'static Core>,
+}
+
+impl Scope {
+    fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        let found = self.extensions.iter().find(|known| known.as_ref().is::<T>());
+        found.and_then(|known| Arc::clone(known).downcast().ok())
+    }
 }
 
 impl Context {
@@ -80,11 +91,28 @@ impl Context {
     #[must_use]
     pub fn with_attributes(self, attributes: &[Attribute<'_>]) -> Self {
         self.map_scope(|scope| {
+            let ambient = Arc::make_mut(&mut scope.ambient);
             for attribute in attributes {
-                scope.ambient.retain(|known| known.key != attribute.key);
-                scope.ambient.push(attribute.to_owned());
+                ambient.retain(|known| known.key != attribute.key);
+                ambient.push(attribute.to_owned());
             }
         })
+    }
+
+    /// The same context with a value for crates on top of this one: what they hand down to
+    /// the work within. It takes the place of one of the same type, and no provider sees it.
+    #[must_use]
+    pub fn with_extension<T: Any + Send + Sync>(self, value: Arc<T>) -> Self {
+        self.map_scope(|scope| {
+            scope.extensions.retain(|known| !known.as_ref().is::<T>());
+            scope.extensions.push(value);
+        })
+    }
+
+    /// The value of this type that the context hands down.
+    #[must_use]
+    pub fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
+        self.scope.as_ref()?.extension()
     }
 
     /// The same context with this baggage in place of the old one.
@@ -128,6 +156,13 @@ impl Context {
     /// Calls `f` within the context.
     pub fn within<R>(&self, f: impl FnOnce() -> R) -> R {
         let _scope = ContextScope { key: self.enter(self.keeper()) };
+        f()
+    }
+
+    /// Calls `f` with the ambient attributes, the baggage and the extensions of the context; the
+    /// current span stays the current one, and can be written to.
+    pub fn within_scope<R>(&self, f: impl FnOnce() -> R) -> R {
+        let _before = ScopeBefore(swap_scope(self.scope.clone()));
         f()
     }
 
@@ -213,12 +248,36 @@ impl Drop for ContextScope {
     }
 }
 
+/// Calls `f` with the value of an ambient attribute of the current context, if there is one.
+pub fn ambient_attribute<R>(key: &str, f: impl FnOnce(&OwnedValue) -> R) -> Option<R> {
+    if !has_ambient() {
+        return None;
+    }
+    let scope = current_scope()?;
+    scope.ambient.iter().find(|ambient| ambient.key == key).map(|ambient| f(&ambient.value))
+}
+
+/// The value of this type that the current context hands down; see [`Context::with_extension`].
+#[must_use]
+pub fn extension<T: Any + Send + Sync>() -> Option<Arc<T>> {
+    SCOPE.try_with(|scope| scope.borrow().as_ref()?.extension()).ok().flatten()
+}
+
+/// Makes the scope current again that was before.
+struct ScopeBefore(Option<Arc<Scope>>);
+
+impl Drop for ScopeBefore {
+    fn drop(&mut self) {
+        swap_scope(self.0.take());
+    }
+}
+
 /// Calls `f`; every span that starts meanwhile gets the attributes.
 ///
 /// For a future, use [`in_context`](crate::InSpanExt::in_context) with
 /// [`Context::with_attributes`].
 pub fn with_attributes<R>(attributes: &[Attribute<'_>], f: impl FnOnce() -> R) -> R {
-    Context::current().with_attributes(attributes).within(f)
+    Context::current().with_attributes(attributes).within_scope(f)
 }
 
 thread_local! {
@@ -289,7 +348,7 @@ pub(crate) fn with_ambient<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<
 #[cold]
 fn with_both<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
     let scope = TakenScope(SCOPE.try_with(RefCell::take).ok().flatten());
-    let ambient = scope.0.as_ref().map_or(&[][..], |scope| &scope.ambient);
+    let ambient = scope.0.as_ref().map_or(&[][..], |scope| scope.ambient.as_slice());
     let is_own = |attribute: &&OwnedAttribute| own.iter().any(|o| o.key == attribute.key);
     let all = ambient.iter().filter(|a| !is_own(a)).map(OwnedAttribute::as_attribute).chain(own.iter().copied());
     // Few enough for the stack, nearly always.

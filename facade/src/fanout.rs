@@ -5,6 +5,8 @@ use spandrel_plugin_api::{
     Status, Timestamp, TracingProvider,
 };
 
+use crate::report::first_error;
+
 /// Several providers as one: each gets every call, with the same ids.
 ///
 /// The first one that answers a question answers for all.
@@ -33,8 +35,7 @@ impl Fanout {
         call: impl Fn(&dyn TracingProvider, Duration) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let until = Deadline::after(deadline);
-        let results = self.providers.iter().map(|p| call(&**p, until.left()));
-        results.collect::<Vec<_>>().into_iter().collect()
+        first_error(self.providers.iter().map(|provider| call(&**provider, until.left())))
     }
 }
 

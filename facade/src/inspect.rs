@@ -48,10 +48,22 @@ impl Configuration {
         self.settings.enabled
     }
 
+    /// A table that a crate on top of the facade reads, as [`Tracer::section`](crate::Tracer::section) has it.
+    #[must_use]
+    pub fn section(&self, name: &str) -> String {
+        self.settings.sections.texts().remove(name).unwrap_or_default()
+    }
+
     /// Whether a provider is linked into this program under this name.
     #[must_use]
     pub fn is_linked(&self, name: &str) -> bool {
         !plugins::is_plugin(name, &self.settings) && self.linked(plugins::provider_of(name, &self.settings)).is_ok()
+    }
+
+    /// The provider that a name in use means: itself, or that of `[plugin.<name>]`.
+    #[must_use]
+    pub fn provider_of<'a>(&'a self, name: &'a str) -> &'a str {
+        plugins::provider_of(name, &self.settings)
     }
 
     /// Checks the settings of a linked provider, without starting it.
@@ -79,7 +91,8 @@ impl Configuration {
     }
 
     /// The settings of the facade by their keys in the file, as TOML, secrets
-    /// removed. What has no default and is not set is not there.
+    /// removed. What has no default and is not set is not there; nor are the rules
+    /// of a sampler, which stand in the file.
     #[must_use]
     pub fn settings(&self) -> Vec<(String, String)> {
         let Settings { resource, recorder, .. } = &self.settings;
@@ -100,11 +113,13 @@ impl Configuration {
                 "service.name" => "service.name".to_owned(),
                 "service.version" => "service.version".to_owned(),
                 "deployment.environment.name" => "service.environment".to_owned(),
-                other => format!("service.attributes.{other}"),
+                other => format!("service.attributes.{}", segment(other)),
             };
             add(&key, plain(&attribute));
         }
-        add("sampler", text(&format!("{:?}", settings.sampler)));
+        for (key, value) in sampler(&format!("{:?}", settings.sampler)) {
+            add(key, value);
+        }
         let limits = &recorder.limits;
         for (key, limit) in [
             ("limits.attributes", limits.attributes),
@@ -135,6 +150,7 @@ impl Configuration {
         }
         add("redaction.enabled", Value::Boolean(settings.redaction));
         add("redaction.keys", texts(&settings.redacted_keys));
+        settings.rules.settings().into_iter().for_each(|(key, value)| add(key, value));
         #[cfg(feature = "dylib")]
         self.add_plugins(&mut add);
         let clean = |(key, value): (String, Value)| {
@@ -158,12 +174,12 @@ impl Configuration {
         names.dedup();
         for name in names {
             let (table, _) = Table::parse(&providers.text(&name)?, &name)?;
-            for (key, value) in leaves(&table, "") {
+            for (key, written, value) in leaves(&table, "", "") {
                 // The place is told with errors only, so one is asked with.
                 let asked = Error::new(ErrorKind::ConfigInvalid, "").with_context("key", &key);
                 let origin = providers.locate(&name, asked).context("at").unwrap_or_default().to_owned();
-                let key = format!("provider.{name}.{key}");
-                let value = self.clean(&key, value).to_string();
+                let value = self.clean(&format!("provider.{name}.{key}"), value).to_string();
+                let key = format!("provider.{}.{written}", segment(&name));
                 all.push((key, value, origin));
             }
         }
@@ -172,7 +188,7 @@ impl Configuration {
 
     /// The value without secrets; the values of headers are secrets whatever they are called.
     fn clean(&self, key: &str, value: Value) -> Value {
-        let key = key.strip_prefix("service.attributes.").unwrap_or(key);
+        let key = &key.strip_prefix("service.attributes.").unwrap_or(key).replace('"', "");
         if key.split('.').any(|segment| segment == "headers") {
             return text(REDACTED);
         }
@@ -215,17 +231,17 @@ impl Configuration {
         }
         for (name, plugin) in &loader.named {
             if let Some(provider) = &plugin.provider {
-                add(&format!("plugin.{name}.provider"), text(provider));
+                add(&format!("plugin.{}.provider", segment(name)), text(provider));
             }
             if let Some(file) = &plugin.file {
-                add(&format!("plugin.{name}.file"), text(&file.display().to_string()));
+                add(&format!("plugin.{}.file", segment(name)), text(&file.display().to_string()));
             }
             if let Some(digest) = &plugin.sha256 {
                 let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-                add(&format!("plugin.{name}.sha256"), text(&digits));
+                add(&format!("plugin.{}.sha256", segment(name)), text(&digits));
             }
             if let Some(linked) = plugin.linked {
-                add(&format!("plugin.{name}.linked"), Value::Boolean(linked));
+                add(&format!("plugin.{}.linked", segment(name)), Value::Boolean(linked));
             }
         }
     }
@@ -266,14 +282,43 @@ fn plain(attribute: &Attribute<'_>) -> Value {
     }
 }
 
-/// All settings of a table that are no tables, by their paths.
-fn leaves(table: &Table, prefix: &str) -> Vec<(String, Value)> {
+/// A part of a dotted key, as TOML.
+fn segment(key: &str) -> String {
+    let is_bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'));
+    if is_bare { key.to_owned() } else { text(key).to_string() }
+}
+
+/// The keys of `[sampler]` that make the sampler of this description; none for rules.
+fn sampler(described: &str) -> Vec<(&'static str, Value)> {
+    let root = described.strip_prefix("parent_based(").and_then(|rest| rest.strip_suffix(')'));
+    let prefix = if root.is_some() { "parent_" } else { "" };
+    let (name, argument) = match root.unwrap_or(described).split_once('(') {
+        Some((name, argument)) => (name, argument.trim_end_matches(')')),
+        None => (root.unwrap_or(described), ""),
+    };
+    let number = argument.split(' ').next().and_then(|number| number.parse().ok()).map(Value::Float);
+    let mut all = vec![("sampler.type", text(&format!("{prefix}{name}")))];
+    match (name, number) {
+        ("ratio", Some(ratio)) => all.push(("sampler.ratio", ratio)),
+        ("rate_limited", Some(rate)) => {
+            all.push(("sampler.per_second", rate));
+            all.push(("sampler.parent_based", Value::Boolean(root.is_some())));
+        }
+        ("always_on" | "always_off", _) => {}
+        _ => all.clear(),
+    }
+    all
+}
+
+/// All settings of a table that are no tables: their paths, these as TOML, and their values.
+fn leaves(table: &Table, prefix: &str, written: &str) -> Vec<(String, String, Value)> {
     let mut all = Vec::new();
     for key in table.keys() {
         let path = format!("{prefix}{key}");
+        let written = format!("{written}{}", segment(key));
         match table.get(key) {
-            Some(Value::Table(below)) => all.extend(leaves(below, &format!("{path}."))),
-            Some(value) => all.push((path, value.clone())),
+            Some(Value::Table(below)) => all.extend(leaves(below, &format!("{path}."), &format!("{written}."))),
+            Some(value) => all.push((path, written, value.clone())),
             None => {}
         }
     }

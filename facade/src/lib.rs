@@ -60,7 +60,7 @@ mod traced;
 
 pub use builder::{Parent, SpanBuilder, span};
 pub use closures::{try_with_span, with_span};
-pub use context::{Context, ContextGuard, with_attributes};
+pub use context::{Context, ContextGuard, ambient_attribute, extension, with_attributes};
 pub use current::{
     add_event, add_event_at, add_link, current, is_recording, record_error, set_attribute, set_attribute_lazy,
     set_attributes, set_name, set_status,
@@ -69,7 +69,7 @@ pub use future::{InContext, InSpan, InSpanExt, InSpanMut, TryInSpan, try_with_sp
 pub use open_spans::OpenSpan;
 pub use prometheus::prometheus;
 pub use propagation::{Trust, extract, extract_with, inject};
-pub use redaction::REDACTED;
+pub use redaction::{REDACTED, redactions};
 pub use report::{Report, ShutdownError};
 pub use runtime::{disable, enable, flush, is_enabled, open_spans, reload, set_provider, shutdown, stats, tracer};
 pub use sampler::{Sampler, SamplerRule, SamplingInput};
@@ -97,7 +97,8 @@ pub use spandrel_recorder::{BatchConfig, OverflowPolicy, SpanLimits};
 pub mod __private {
     #[cfg(feature = "macros")]
     pub use crate::traced::{
-        Call, MAX_BYTES, Outcome, RETURN, call, capture, expected, in_span, in_span_mut, record, start, start_as,
+        Call, MAX_BYTES, Outcome, RETURN, call, capture, debug_text, expected, in_span, in_span_mut, record, start,
+        start_as,
     };
     pub use spandrel_plugin_api::{Attribute, SpanKind, ToValue};
 }

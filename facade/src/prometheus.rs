@@ -5,6 +5,7 @@ use std::time::Duration;
 use spandrel_plugin_api::{BranchStats, Stats, diagnostics};
 
 use crate::global;
+use crate::redaction::redactions;
 
 /// What became of the spans so far, of all providers that were installed, in the text
 /// format of Prometheus: for the route `/metrics` of a service.
@@ -20,6 +21,7 @@ use crate::global;
 /// | `spandrel_spans_pending`, `spandrel_spans_spooled`, `spandrel_queue_bytes` (gauges) | `exporter` |
 /// | `spandrel_exports_total`, `spandrel_export_retries_total`, `spandrel_export_seconds_total` | `exporter` |
 /// | `spandrel_export_last_seconds`, `spandrel_export_last_error` (1, gauges) | `exporter`; of the second `error`, too |
+/// | `spandrel_redactions_total`: what [`redactions`](crate::redactions) has | `category` |
 /// | `spandrel_notices_total`: what [`diagnostics::counters`] has | `name` |
 ///
 /// ```
@@ -32,10 +34,13 @@ use crate::global;
 pub fn prometheus() -> String {
     let all = global::installed().all.clone();
     let providers: Vec<(&str, Stats)> = all.iter().map(|tracer| (tracer.name(), tracer.stats())).collect();
-    render(&providers, &diagnostics::counters())
+    let mut page = render(&providers, &diagnostics::counters());
+    page.counter("spandrel_redactions_total", "Secrets that were redacted.");
+    redactions().into_iter().for_each(|(category, count)| page.sample(&[("category", category)], count));
+    page.text
 }
 
-fn render(providers: &[(&str, Stats)], notices: &BTreeMap<String, u64>) -> String {
+fn render(providers: &[(&str, Stats)], notices: &BTreeMap<String, u64>) -> Page {
     let mut by_provider: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     let mut by_exporter: BTreeMap<&str, Vec<&BranchStats>> = BTreeMap::new();
     for (name, stats) in providers {
@@ -90,7 +95,7 @@ fn render(providers: &[(&str, Stats)], notices: &BTreeMap<String, u64>) -> Strin
     }
     page.counter("spandrel_notices_total", "Things worth counting besides spans.");
     notices.iter().for_each(|(name, count)| page.sample(&[("name", name)], count));
-    page.text
+    page
 }
 
 /// A metric, what it says, and where it stands.
@@ -176,7 +181,7 @@ mod tests {
     fn providers_of_one_name_count_together() {
         let providers =
             [("otlp", stats(5, 4, "say \"a\\b\"\nc")), ("file,otlp", stats(3, 3, "")), ("otlp", stats(2, 0, ""))];
-        let page = render(&providers, &BTreeMap::from([("propagation.over_limit".to_owned(), 7)]));
+        let page = render(&providers, &BTreeMap::from([("propagation.over_limit".to_owned(), 7)])).text;
         for line in [
             "spandrel_spans_recorded_total{provider=\"otlp\"} 7",
             "spandrel_spans_recorded_total{provider=\"file,otlp\"} 3",
@@ -195,7 +200,7 @@ mod tests {
 
     #[test]
     fn each_line_is_of_the_format() {
-        let page = render(&[("otlp", stats(5, 4, "say \"a\\b\"\nc"))], &BTreeMap::new());
+        let page = render(&[("otlp", stats(5, 4, "say \"a\\b\"\nc"))], &BTreeMap::new()).text;
         let error = r#"spandrel_export_last_error{exporter="otlp",error="say \"a\\b\"\nc"} 1"#;
         assert!(page.lines().any(|line| line == error), "{page}");
         let mut metric = "";

@@ -1,79 +1,57 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use spandrel_plugin_api::{Attribute, Value};
+use spandrel_plugin_api::{Attribute, Value, panics};
+use spandrel_redaction::{Category, Found, Keys, replace};
 
+mod counts;
+#[cfg(feature = "patterns")]
+mod rules;
+#[cfg(not(feature = "patterns"))]
+#[path = "redaction/rules_unsupported.rs"]
+mod rules;
 mod separators;
 mod verdict;
 
+pub use counts::redactions;
+pub(crate) use rules::{RuleSettings, Rules};
 use separators::may_name_secrets;
 use verdict::{VERDICTS, Verdict, known};
 
 /// What stands in place of a secret.
 pub const REDACTED: &str = "[REDACTED]";
 
-/// Keys whose values never leave the facade unless the user says otherwise.
-const DEFAULT_KEYS: &[&str] = &[
-    "authorization",
-    "x-api-key",
-    "api-key",
-    "password",
-    "passwd",
-    "email",
-    "phone",
-    "ssn",
-    "credit_card",
-    "cookie",
-    "set-cookie",
-    "secret",
-    "access_token",
-    "refresh_token",
-    "session_token",
-    "auth_token",
-    "id_token",
-    "api_token",
-    "private_key",
-    "passphrase",
-    "pwd",
-    "credentials",
-    "jwt",
-    "cvv",
-    "card_number",
-];
-
 /// Removes secrets from all that a span is told.
 ///
-/// A key is sensitive if a run of its segments spells a listed key; segments end
-/// at `.`, `_`, `-` and changes from lower to upper case. So `user.email` and
-/// `dbPassword` are, `code.classname` (ssn) is not. In free text, the value
-/// behind `key=` or `key:` goes, and so does `user:password@` of a URL.
+/// First those that a key tells, also in free text, as `spandrel-redaction` knows them, then those that a
+/// rule finds.
 #[derive(Debug)]
 pub(crate) struct Redaction {
-    /// Lower case, without separators.
-    keys: Vec<String>,
+    is_off: bool,
     id: u32,
+    keys: Keys,
+    rules: Rules,
 }
 
 impl Redaction {
+    /// The usual keys and these.
     pub(crate) fn new<'a>(extra: impl IntoIterator<Item = &'a str>) -> Self {
-        Self::of(DEFAULT_KEYS.iter().copied().chain(extra))
+        Self::of(Keys::new(extra), Rules::none(), false)
     }
 
     /// Redacts nothing.
     pub(crate) fn off() -> Self {
-        Self::of([])
+        Self::of(Keys::none(), Rules::none(), true)
     }
 
-    fn of<'a>(keys: impl IntoIterator<Item = &'a str>) -> Self {
+    fn of(keys: Keys, rules: Rules, is_off: bool) -> Self {
         static IDS: AtomicU32 = AtomicU32::new(1);
-        let mut keys: Vec<String> = keys.into_iter().map(squash).filter(|key| !key.is_empty()).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Self { keys, id: IDS.fetch_add(1, Ordering::Relaxed) }
+        Self { is_off, id: IDS.fetch_add(1, Ordering::Relaxed), keys, rules }
     }
 
-    pub(crate) fn is_off(&self) -> bool {
-        self.keys.is_empty()
+    pub(crate) fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// Calls `f` with the attributes, secrets replaced.
@@ -87,10 +65,10 @@ impl Redaction {
 
     #[cold]
     fn clean<R>(&self, attributes: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
-        let keys: Vec<Cow<'_, str>> = attributes.iter().map(|a| self.text(a.key)).collect();
-        let values: Vec<Clean<'_>> = attributes.iter().map(|a| self.value(a)).collect();
-        let arrays: Vec<Vec<&str>> = values.iter().map(Clean::texts).collect();
-        let clean = keys.iter().zip(values.iter().zip(&arrays)).map(|(key, (value, array))| Attribute {
+        let clean: Vec<(Cow<'_, str>, Clean<'_>)> =
+            attributes.iter().filter_map(|a| Some((self.key(a.key), self.value(a)?))).collect();
+        let arrays: Vec<Vec<&str>> = clean.iter().map(|(_, value)| value.texts()).collect();
+        let clean = clean.iter().zip(&arrays).map(|((key, value), array)| Attribute {
             key: key.as_ref(),
             value: match value {
                 Clean::Same(value) => *value,
@@ -101,7 +79,7 @@ impl Redaction {
         f(&clean.collect::<Vec<_>>())
     }
 
-    /// The text without the secrets that it names.
+    /// The text without the secrets in it.
     #[inline]
     pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if self.keeps(text) { Cow::Borrowed(text) } else { self.clean_text(text) }
@@ -110,30 +88,44 @@ impl Redaction {
     /// Whether a text stays as it is; may say no where it does.
     #[inline]
     pub(crate) fn keeps(&self, text: &str) -> bool {
-        self.is_off() || !may_name_secrets(text.as_bytes())
+        self.is_off || !(may_name_secrets(text.as_bytes()) || self.rules.may_change(text))
     }
 
     #[cold]
     fn clean_text<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        match self.secrets_in(text).as_slice() {
-            [] => Cow::Borrowed(text),
-            secrets => {
-                let mut clean = String::with_capacity(text.len());
-                let mut end = 0;
-                for secret in secrets {
-                    clean.push_str(&text[end..secret.start]);
-                    clean.push_str(REDACTED);
-                    end = secret.end;
-                }
-                clean.push_str(&text[end..]);
-                Cow::Owned(clean)
-            }
+        self.cleaned(None, text).0
+    }
+
+    /// The text without secrets, and whether there were any; all of it is one if that cannot be told.
+    fn cleaned<'a>(&self, key: Option<&str>, text: &'a str) -> (Cow<'a, str>, bool) {
+        let Some(found) = self.secrets_in(key, text) else {
+            counts::count_failure("looking for secrets failed, and the text was redacted as a whole");
+            return (Cow::Owned(REDACTED.to_owned()), true);
+        };
+        let clean = replace(text, &found, |category, secret| self.mark(category, secret));
+        match self.rules.call(key, &clean) {
+            Some(own) => (Cow::Owned(own), !found.is_empty()),
+            None => (clean, !found.is_empty()),
         }
     }
 
-    /// Whether the value of this key is a secret.
-    fn is_sensitive(&self, key: &str) -> bool {
-        !key.is_empty() && self.judge(key)
+    /// Where in a text there are secrets, in order and apart; none if there is a mistake of ours.
+    fn secrets_in(&self, key: Option<&str>, text: &str) -> Option<Vec<Found>> {
+        panics::contained(|| self.keys.find(text, key, &|text, key| self.rules.find(text, key)))
+    }
+
+    /// What takes the place of a secret.
+    fn mark(&self, category: Category, secret: &str) -> Cow<'static, str> {
+        counts::count(category);
+        self.rules.mark(secret)
+    }
+
+    /// A key without secrets.
+    fn key<'a>(&self, key: &'a str) -> Cow<'a, str> {
+        match self.secrets_in(None, key) {
+            Some(found) => replace(key, &found, |category, secret| self.mark(category, secret)),
+            None => Cow::Borrowed(REDACTED),
+        }
     }
 
     /// Whether an attribute with this key needs no more than a look at its value.
@@ -158,76 +150,73 @@ impl Redaction {
                     break;
                 }
             }
-            let is_plain = !self.is_sensitive(key) && matches!(self.text(key), Cow::Borrowed(_));
+            let is_plain =
+                !self.keys.is_sensitive(key) && self.secrets_in(None, key).is_some_and(|found| found.is_empty());
             verdicts[place].set(self.id, key, is_plain);
             is_plain
-        })
-    }
-
-    fn judge(&self, key: &str) -> bool {
-        let segments = segments(key);
-        (0..segments.len()).any(|first| {
-            let mut run = String::new();
-            segments[first..].iter().any(|segment| {
-                run.push_str(segment);
-                self.keys.binary_search(&run).is_ok()
-            })
         })
     }
 
     /// Whether an attribute stays as it is.
     #[inline(always)]
     pub(crate) fn keeps_attribute(&self, attribute: &Attribute<'_>) -> bool {
-        self.is_off()
+        self.is_off
             || self.is_plain(attribute.key)
                 && match attribute.value {
-                    Value::Str(text) => !may_name_secrets(text.as_bytes()) || self.keeps_text(text),
-                    Value::StrArray(texts) => texts.iter().all(|text| self.keeps_text(text)),
+                    Value::Str(text) => {
+                        !(may_name_secrets(text.as_bytes()) || self.rules.may_change(text))
+                            || self.keeps_text(attribute.key, text)
+                    }
+                    Value::StrArray(texts) => {
+                        texts.iter().all(|text| self.keeps(text) || self.keeps_text(attribute.key, text))
+                    }
+                    Value::I64(number) => self.rules.keeps_number(number),
                     _ => true,
                 }
     }
 
     #[cold]
-    fn keeps_text(&self, text: &str) -> bool {
-        matches!(self.text(text), Cow::Borrowed(_))
+    fn keeps_text(&self, key: &str, text: &str) -> bool {
+        !self.rules.calls() && self.secrets_in(Some(key), text).is_some_and(|found| found.is_empty())
     }
 
-    fn value<'a>(&self, attribute: &Attribute<'a>) -> Clean<'a> {
-        if self.is_sensitive(attribute.key) {
-            return Clean::Text(Cow::Borrowed(REDACTED));
-        }
-        match attribute.value {
-            Value::Str(text) => Clean::Text(self.text(text)),
-            Value::StrArray(texts) => Clean::Texts(texts.iter().map(|text| self.text(text)).collect()),
-            value => Clean::Same(value),
+    /// The value without secrets; none if the attribute is left out.
+    fn value<'a>(&self, attribute: &Attribute<'a>) -> Option<Clean<'a>> {
+        let key = attribute.key;
+        let text = match attribute.value {
+            Value::Str(text) => return self.element(key, text).map(Clean::Text),
+            Value::StrArray(texts) if !self.keys.is_secret(key, None) => {
+                return Some(Clean::Texts(texts.iter().filter_map(|text| self.element(key, text)).collect()));
+            }
+            Value::Bool(value) => Some(value.to_string()),
+            Value::I64(number) => Some(number.to_string()),
+            Value::F64(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let is_secret = self.keys.is_secret(key, text.as_deref());
+        let found = if is_secret {
+            Some(Category::Key)
+        } else {
+            text.as_deref().and_then(|text| self.rules.find_number(text, key))
+        };
+        match found {
+            None => Some(Clean::Same(attribute.value)),
+            Some(category) => self.whole(category, text.as_deref().unwrap_or_default()).map(Clean::Text),
         }
     }
 
-    /// Where in a text there are secrets, in order and apart.
-    fn secrets_in(&self, text: &str) -> Vec<std::ops::Range<usize>> {
-        let bytes = text.as_bytes();
-        let mut secrets: Vec<std::ops::Range<usize>> = Vec::new();
-        for (at, byte) in bytes.iter().enumerate() {
-            let after_last = secrets.last().is_none_or(|last| at >= last.end);
-            if !matches!(byte, b'=' | b':') || !after_last {
-                continue;
-            }
-            let secret = if text[at..].starts_with("://") {
-                user_info(text, at + 3)
-            } else {
-                let key = word_before(text, at);
-                if !self.is_sensitive(key) {
-                    continue;
-                }
-                let is_header = *byte == b':' && HEADERS.iter().any(|header| key.eq_ignore_ascii_case(header));
-                value_after(text, at + 1, is_header)
-            };
-            // What others have redacted already stays as they put it.
-            if !secret.is_empty() && !text[secret.clone()].trim_start_matches('[').starts_with("REDACTED") {
-                secrets.push(secret);
-            }
+    fn element<'a>(&self, key: &str, text: &'a str) -> Option<Cow<'a, str>> {
+        if self.keys.is_secret(key, Some(text)) {
+            return self.whole(Category::Key, text);
         }
-        secrets
+        let (clean, had_secrets) = self.cleaned(Some(key), text);
+        Some(clean).filter(|_| !(had_secrets && self.rules.drops()))
+    }
+
+    /// What takes the place of a value that is a secret as a whole.
+    fn whole<'a>(&self, category: Category, secret: &str) -> Option<Cow<'a, str>> {
+        let mark = self.mark(category, secret);
+        Some(mark).filter(|_| !self.rules.drops())
     }
 }
 
@@ -243,117 +232,6 @@ impl Clean<'_> {
             Clean::Texts(texts) => texts.iter().map(AsRef::as_ref).collect(),
             _ => Vec::new(),
         }
-    }
-}
-
-/// The parts of a key in lower case.
-fn segments(key: &str) -> Vec<String> {
-    let mut segments = vec![String::new()];
-    let mut before = '.';
-    for c in key.chars() {
-        let starts = !c.is_alphanumeric() || (before.is_lowercase() && c.is_uppercase());
-        if starts && segments.last().is_some_and(|s| !s.is_empty()) {
-            segments.push(String::new());
-        }
-        if let (true, Some(segment)) = (c.is_alphanumeric(), segments.last_mut()) {
-            segment.extend(c.to_lowercase());
-        }
-        before = c;
-    }
-    segments.retain(|segment| !segment.is_empty());
-    segments
-}
-
-fn squash(key: &str) -> String {
-    segments(key).concat()
-}
-
-/// The word that ends at `end`, quotes and blanks between aside.
-fn word_before(text: &str, end: usize) -> &str {
-    let text = text[..end].trim_end_matches([' ', '"', '\'', '\\']);
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let start = text.char_indices().rev().take_while(|(_, c)| is_word(*c)).last();
-    start.map_or("", |(start, _)| &text[start..])
-}
-
-/// Headers whose whole line is the secret.
-const HEADERS: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "set-cookie"];
-
-/// The value that begins behind `start`: quoted text, the line of a header, all that
-/// is in brackets, as in `Some("x")`, or up to a separator. The scheme of a credential (`Bearer x`) belongs to it.
-fn value_after(text: &str, start: usize, is_header: bool) -> std::ops::Range<usize> {
-    let rest = &text[start..];
-    let quoted = rest.trim_start_matches(|c: char| c.is_whitespace() || c == '\\');
-    let begin = start + rest.len() - quoted.len();
-    let is_escaped = text[..begin].ends_with('\\');
-    if let Some(quote @ ('"' | '\'')) = quoted.chars().next() {
-        let inner = &quoted[1..];
-        return begin + 1..begin + 1 + quoted_len(inner, quote, is_escaped);
-    }
-    if is_header {
-        return begin..begin + quoted.find(['\r', '\n']).unwrap_or(quoted.len());
-    }
-    if let Some(len) = bracketed_len(quoted) {
-        return begin..begin + len;
-    }
-    let ends = |c: char| c.is_whitespace() || matches!(c, '&' | ',' | ';' | '"' | '\'' | ')' | ']' | '}' | '\\');
-    let word = |from: &str| from.find(ends).unwrap_or(from.len());
-    let mut len = word(quoted);
-    let schemes = ["bearer", "basic", "digest", "token", "apikey"];
-    if schemes.iter().any(|scheme| quoted[..len].eq_ignore_ascii_case(scheme)) {
-        let credential = quoted[len..].trim_start_matches(' ');
-        len = quoted.len() - credential.len() + word(credential);
-    }
-    begin..begin + len
-}
-
-/// How long a text is that is in brackets, perhaps behind a name, as `Debug` writes
-/// values: `Some("x")`, `["x"]`, `Key { id: 1 }`. All the rest if they are not closed.
-fn bracketed_len(text: &str) -> Option<usize> {
-    let rest = text.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | ':'));
-    let rest = if rest.len() < text.len() && rest.starts_with(" {") { &rest[1..] } else { rest };
-    if !rest.starts_with(['(', '[', '{']) {
-        return None;
-    }
-    let (mut depth, mut quote, mut guarded) = (0_usize, None, false);
-    for (at, c) in rest.char_indices() {
-        match (quote, c) {
-            (Some(open), _) if c == open && !guarded => quote = None,
-            (Some(_), _) => {}
-            (None, '"') => quote = Some(c),
-            (None, '(' | '[' | '{') => depth += 1,
-            (None, ')' | ']' | '}') => depth -= 1,
-            (None, _) => {}
-        }
-        guarded = c == '\\' && !guarded;
-        if depth == 0 {
-            return Some(text.len() - rest.len() + at + 1);
-        }
-    }
-    Some(text.len())
-}
-
-/// How long a quoted text is. A backslash guards the quote behind it, except in
-/// JSON within JSON, where it stands before the closing quote as well.
-fn quoted_len(inner: &str, quote: char, is_escaped: bool) -> usize {
-    let mut guarded = false;
-    for (at, c) in inner.char_indices() {
-        if c == quote && (is_escaped || !guarded) {
-            return inner[..at].trim_end_matches(|c| is_escaped && c == '\\').len();
-        }
-        guarded = c == '\\' && !guarded;
-    }
-    inner.len()
-}
-
-/// `user:password` of a URL whose authority begins at `start`; a user alone may be a token.
-fn user_info(text: &str, start: usize) -> std::ops::Range<usize> {
-    let authority = &text[start..];
-    let ends = |c: char| c.is_whitespace() || matches!(c, '/' | '?' | '#' | '"' | '\'');
-    let authority = &authority[..authority.find(ends).unwrap_or(authority.len())];
-    match authority.rfind('@') {
-        Some(end) => start..start + end,
-        None => start..start,
     }
 }
 
@@ -381,12 +259,12 @@ mod tests {
             "http.request.header.authorization",
         ];
         for key in sensitive {
-            assert!(redaction.is_sensitive(key), "{key}");
+            assert!(redaction.keys.is_sensitive(key), "{key}");
             assert!(!redaction.is_plain(key) && !redaction.is_plain(key), "{key}, from the cache");
         }
         for key in ["code.classname", "gen_ai.usage.input_tokens", "emails_sent", "telephones", "", "passwords_checked"]
         {
-            assert!(!redaction.is_sensitive(key), "{key}");
+            assert!(!redaction.keys.is_sensitive(key), "{key}");
             assert!(redaction.is_plain(key) && redaction.is_plain(key), "{key}, from the cache");
         }
     }
@@ -472,7 +350,18 @@ mod tests {
             (r#"L { password: Some("hun(\"ter2"), user: 1 }"#, "L { password: [REDACTED], user: 1 }"),
             (r#"password: ["a", ["b)"]], n: 1"#, "password: [REDACTED], n: 1"),
             ("secret: Key { id: 7, raw: (1, 2) } end", "secret: [REDACTED] end"),
-            ("password=std::Some(x", "password=[REDACTED]"),
+            ("password=std::Key(\"x", "password=[REDACTED]"),
+            ("password := \"x\"", "password := \"[REDACTED]\""),
+            ("['password' => 'x', 'a' => 'b']", "['password' => '[REDACTED]', 'a' => 'b']"),
+            ("{\"name\":\"X-Api-Key\",\"value\":\"x\"}", "{\"name\":\"X-Api-Key\",\"value\":\"[REDACTED]\"}"),
+            ("a=1 --password x -v", "a=1 --password [REDACTED] -v"),
+            ("<a><password>x</password></a>", "<a><password>[REDACTED]</password></a>"),
+            ("/a?next=password%3Dx%26b", "/a?next=password%3D[REDACTED]%26b"),
+            (
+                "has_password: true, email_count: 3, password: null",
+                "has_password: true, email_count: 3, password: null",
+            ),
+            ("git clone ssh://git@host/x", "git clone ssh://git@host/x"),
             ("password=[REDACTED] a", "password=[REDACTED] a"),
             ("password=", "password="),
             ("héllo: wörld=ü password=ü", "héllo: wörld=ü password=[REDACTED]"),
@@ -486,12 +375,14 @@ mod tests {
         let redaction = Redaction::new([]);
         let harmless = attrs! { "a" => 1, "b" => "x:y" };
         redaction.attributes(&harmless, |clean| assert!(std::ptr::eq(clean, &raw const harmless[..])));
-        let mixed = attrs! { "password" => 17, "list" => ["a", "password=b"], "n" => 1, "ssn=1" => true };
+        let mixed =
+            attrs! { "password" => 17, "list" => ["a", "password=b"], "n" => 1, "ssn=1" => true, "pin" => 4821 };
         redaction.attributes(&mixed, |clean| {
             assert_eq!(clean[0].value, Value::Str(REDACTED));
             assert_eq!(clean[1].value, Value::StrArray(["a", "password=[REDACTED]"].as_slice().into()));
             assert_eq!(clean[2].value, Value::I64(1));
-            assert_eq!((clean[3].key, clean[3].value), ("ssn=[REDACTED]", Value::Str(REDACTED)));
+            assert_eq!((clean[3].key, clean[3].value), ("ssn=[REDACTED]", Value::Bool(true)), "neither is a secret");
+            assert_eq!(clean[4].value, Value::Str(REDACTED));
         });
         Redaction::off().attributes(&mixed, |clean| assert_eq!(clean, mixed));
     }

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use spandrel_plugin_api::diagnostics::{Level, report};
 use spandrel_plugin_api::{Error, ErrorKind, Stats};
 
 /// What became of all spans, told at shutdown.
@@ -71,6 +72,18 @@ impl Report {
             Some(error) => Err(ShutdownError { report: self, error }),
         }
     }
+}
+
+/// The first of the errors. Only one can be given back: further ones are told as warnings.
+pub(crate) fn first_error(results: impl Iterator<Item = Result<(), Error>>) -> Result<(), Error> {
+    let mut first = Ok(());
+    for error in results.filter_map(Result::err) {
+        match first {
+            Ok(()) => first = Err(error),
+            Err(_) => report(Level::Warning, &error.to_string()),
+        }
+    }
+    first
 }
 
 impl fmt::Display for Report {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use spandrel_plugin_api::{Deadline, Error, ErrorKind, Provider, Stats};
 
 use crate::open_spans::OpenSpan;
-use crate::report::{Report, ShutdownError};
+use crate::report::{Report, ShutdownError, first_error};
 use crate::tracer::Tracer;
 use crate::{global, setup};
 
@@ -113,8 +113,7 @@ pub fn shutdown(deadline: Duration) -> Result<Report, ShutdownError> {
 fn each_within(deadline: Duration, call: impl Fn(Tracer, Duration) -> Result<(), Error>) -> Result<(), Error> {
     let until = Deadline::after(deadline);
     let all = global::installed().all.clone();
-    let results = all.iter().map(|tracer| call(*tracer, until.left()));
-    results.collect::<Vec<_>>().into_iter().collect()
+    first_error(all.iter().map(|tracer| call(*tracer, until.left())))
 }
 
 fn installed_builder() -> Result<setup::Builder, Error> {

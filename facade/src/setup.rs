@@ -15,7 +15,7 @@ use crate::fanout::Fanout;
 #[cfg(feature = "dylib")]
 use crate::loader::LoaderSettings;
 use crate::propagation::{ForcedTraces, Trust};
-use crate::redaction::Redaction;
+use crate::redaction::{Redaction, RuleSettings, Rules};
 use crate::registry::Registry;
 use crate::report::{Report, ShutdownError};
 use crate::sampler::Sampler;
@@ -92,6 +92,8 @@ pub(crate) struct Settings {
     pub(crate) recorder: RecorderConfig,
     pub(crate) redaction: bool,
     pub(crate) redacted_keys: Vec<String>,
+    /// What is redacted besides the values of keys.
+    pub(crate) rules: RuleSettings,
     pub(crate) flush_on_signals: bool,
     pub(crate) reload_on_sighup: bool,
     pub(crate) shutdown_timeout: Duration,
@@ -100,6 +102,9 @@ pub(crate) struct Settings {
     /// Where the configuration stands, for messages about providers.
     #[cfg(feature = "config")]
     pub(crate) providers: config::ProviderTables,
+    /// Tables for crates on top of the facade.
+    #[cfg(feature = "config")]
+    pub(crate) sections: config::SectionTables,
     /// That of whichever providers take one.
     #[cfg(feature = "config")]
     pub(crate) endpoint: Option<config::Endpoint>,
@@ -109,11 +114,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    fn redactor(&self) -> Redaction {
-        match self.redaction {
-            true => Redaction::new(self.redacted_keys.iter().map(String::as_str)),
+    fn redactor(&self) -> Result<Redaction, Error> {
+        Ok(match self.redaction {
+            true => Redaction::new(self.redacted_keys.iter().map(String::as_str)).with_rules(Rules::new(&self.rules)?),
             false => Redaction::off(),
-        }
+        })
     }
 }
 
@@ -131,6 +136,7 @@ impl Default for Settings {
             recorder: RecorderConfig::default(),
             redaction: true,
             redacted_keys: Vec::new(),
+            rules: RuleSettings::default(),
             flush_on_signals: false,
             reload_on_sighup: false,
             shutdown_timeout: Duration::from_secs(5),
@@ -138,6 +144,8 @@ impl Default for Settings {
             noop_on_error: false,
             #[cfg(feature = "config")]
             providers: config::ProviderTables::default(),
+            #[cfg(feature = "config")]
+            sections: config::SectionTables::default(),
             #[cfg(feature = "config")]
             endpoint: None,
             #[cfg(feature = "dylib")]
@@ -343,7 +351,7 @@ impl Builder {
         // Here already, as factories are told of the resource, too.
         let mut resource = Resource::new();
         let attributes: Vec<_> = settings.resource.attributes().collect();
-        settings.redactor().attributes(&attributes, |clean| clean.iter().for_each(|a| resource.set(a.key, a.value)));
+        settings.redactor()?.attributes(&attributes, |clean| clean.iter().for_each(|a| resource.set(a.key, a.value)));
         settings.resource = resource;
         Ok(settings)
     }
@@ -426,7 +434,7 @@ impl Builder {
         self
     }
 
-    fn set(mut self, change: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
+    pub(crate) fn set(mut self, change: impl Fn(&mut Settings) + Send + Sync + 'static) -> Self {
         self.overrides.push(Arc::new(change));
         self
     }
@@ -509,13 +517,17 @@ fn assemble(settings: &Settings, providers: Vec<(String, Provider)>) -> Result<T
     fork::install();
     let mut core = Core::new(name, backend);
     core.set_sampler(settings.sampler.clone());
-    core.redaction = settings.redactor();
+    core.redaction = settings.redactor()?;
     if settings.debug_open_spans {
         core.list_open_spans();
     }
     for name in &settings.propagators {
         let propagator = spandrel_propagation::by_name(name);
         core.propagators.push(propagator.ok_or_else(|| unknown_propagator(name))?);
+    }
+    #[cfg(feature = "config")]
+    {
+        core.sections = settings.sections.texts();
     }
     core.trust = settings.trust;
     core.forced_traces.clone_from(&settings.forced_traces);

@@ -152,7 +152,8 @@ pub fn capture(span: SpanRef<'_>, key: &str, value: &dyn Debug, max_bytes: usize
 /// At most `max_bytes` of what `Debug` says, with `…` at the end if that is not all.
 ///
 /// Formatting stops there, and never more than that is allocated.
-fn debug_text(value: &dyn Debug, max_bytes: usize) -> String {
+#[must_use]
+pub fn debug_text(value: &dyn Debug, max_bytes: usize) -> String {
     let mut text = Limited { text: String::new(), max_bytes };
     // Nobody asked for this `Debug` but the one who traces: its panics end here.
     let written = panics::contained(|| write!(text, "{value:?}"));

@@ -1,5 +1,8 @@
+use std::any::Any;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use spandrel_plugin_api::diagnostics::{Level, report};
@@ -24,6 +27,14 @@ use crate::sampler::{IdSampler, Sampler};
 #[derive(Clone, Copy)]
 pub struct Tracer(pub(crate) &'static Core);
 
+impl PartialEq for Tracer {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Tracer {}
+
 /// What a [`Tracer`] points to.
 pub(crate) struct Core {
     pub(crate) name: String,
@@ -43,6 +54,10 @@ pub(crate) struct Core {
     /// The provider has a say in sampling.
     pub(crate) samples: bool,
     open_spans: Option<OpenSpans>,
+    /// Tables of the configuration that are not the facade's own, as TOML.
+    pub(crate) sections: BTreeMap<String, String>,
+    /// What crates on top made of them, one of each type.
+    extensions: Mutex<Vec<&'static (dyn Any + Send + Sync)>>,
     /// A start has to ask or to tell somebody.
     is_special: bool,
     panics: AtomicU32,
@@ -82,6 +97,31 @@ impl Tracer {
     #[must_use]
     pub fn stats(self) -> Stats {
         self.0.stats()
+    }
+
+    /// A table of the configuration that a crate on top of this one reads: `ai` or
+    /// `prices`, as TOML. Empty if there is none.
+    #[must_use]
+    pub fn section(self, name: &str) -> &'static str {
+        self.0.sections.get(name).map_or("", String::as_str)
+    }
+
+    /// What a crate on top keeps with the tracer, made by `make` at the first call: above
+    /// all what it read in a [`section`](Self::section). It lives as long as the tracer does.
+    pub fn extension<T: Any + Send + Sync>(self, make: impl FnOnce(Self) -> T) -> &'static T {
+        let find =
+            |known: &[&'static (dyn Any + Send + Sync)]| known.iter().find_map(|known| known.downcast_ref::<T>());
+        let known = || self.0.extensions.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&known()) {
+            return found;
+        }
+        // Without the lock: it may take its time, or want another one.
+        let made: &'static T = Box::leak(Box::new(make(self)));
+        let mut known = known();
+        find(&known).unwrap_or_else(|| {
+            known.push(made);
+            made
+        })
     }
 
     /// Whether its backends can be reached, as far as they know without asking.
@@ -135,6 +175,8 @@ impl Core {
             may_propagate: true,
             samples: false,
             open_spans: None,
+            sections: BTreeMap::new(),
+            extensions: Mutex::new(Vec::new()),
             is_special: false,
             panics: AtomicU32::new(0),
             lost: AtomicU64::new(0),

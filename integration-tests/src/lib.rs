@@ -6,6 +6,8 @@ pub mod otlp_json;
 pub mod otlp_sink;
 pub mod plugins;
 pub mod process;
+pub mod requests;
+pub mod seeds;
 pub mod stage;
 pub mod trace_file;
 

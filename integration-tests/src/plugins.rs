@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 pub fn plugin(word: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     let folder = BUILT.get_or_init(|| {
-        let words = ["console", "file", "memory", "noop", "otlp"];
+        let words = ["console", "file", "jaeger", "memory", "noop", "opentelemetry", "otlp", "zipkin"];
         let packages = words.map(|word| format!("-pspandrel-provider-{word}-plugin"));
         let arguments: Vec<&str> = packages.iter().map(String::as_str).collect();
         build(&root().join("Cargo.toml"), "dev", &arguments)

@@ -8,12 +8,17 @@ use serde_json::Value;
 /// The layer of a crate; it may use crates of lower layers only.
 fn layer(name: &str) -> u32 {
     match name {
-        "spandrel-plugin-api" | "spandrel-macros" => 0,
+        "spandrel-plugin-api"
+        | "spandrel-macros"
+        | "spandrel-model-server"
+        | "spandrel-prices"
+        | "spandrel-redaction" => 0,
         "spandrel-propagation" | "spandrel-session" | "spandrel-conformance" | "spandrel-post" => 1,
         "spandrel-recorder" => 2,
         "spandrel" => 4,
-        "spandrel-genai" | "spandrel-api-client" | "spandrel-log" | "spandrel-tower" | "spandrel-tracing" => 5,
-        "spandrel-server" | "spandrel-cli" | "spandrel-examples" | "spandrel-integration-tests" | "spandrel-bench" => 6,
+        "spandrel-api-client" | "spandrel-log" | "spandrel-tower" | "spandrel-tracing" => 5,
+        "spandrel-genai" => 6,
+        "spandrel-server" | "spandrel-cli" | "spandrel-examples" | "spandrel-integration-tests" | "spandrel-bench" => 7,
         name if name.starts_with("spandrel-provider-") && name.ends_with("-plugin") => 4,
         name if name.starts_with("spandrel-provider-") => 3,
         other => panic!("{other} has no layer; give it one here and in ARCHITECTURE.md"),
@@ -51,8 +56,11 @@ fn dependencies_point_strictly_down() {
 
 #[test]
 fn what_stands_on_the_facade_sees_nothing_below_it() {
-    for (name, dependencies) in members().into_iter().filter(|(name, _)| layer(name) == 5) {
-        let below: Vec<_> = dependencies.into_iter().filter(|dependency| dependency != "spandrel").collect();
+    for (name, dependencies) in members().into_iter().filter(|(name, _)| matches!(layer(name), 5 | 6)) {
+        // The clients of models are built on the one for HTTP, and a price is a number.
+        let more: &[&str] = if name == "spandrel-genai" { &["spandrel-api-client", "spandrel-prices"] } else { &[] };
+        let is_allowed = |dependency: &str| dependency == "spandrel" || more.contains(&dependency);
+        let below: Vec<_> = dependencies.into_iter().filter(|dependency| !is_allowed(dependency)).collect();
         assert!(below.is_empty(), "{name} sees {below:?}; it may use the public API of the facade only");
     }
 }
@@ -75,5 +83,28 @@ fn the_facade_is_small() {
             let found: Vec<_> = crates.iter().filter(|line| line.split(['-', ' ', '_']).next() == Some(name)).collect();
             assert!(found.is_empty(), "{found:?} with {arguments:?}");
         }
+    }
+}
+
+/// Who has the official SDK: its provider, and those that compare with it.
+const WITH_OPENTELEMETRY: [&str; 4] = [
+    "spandrel-provider-opentelemetry",
+    "spandrel-provider-opentelemetry-plugin",
+    "spandrel-integration-tests",
+    "spandrel-bench",
+];
+
+#[test]
+fn nobody_else_depends_on_a_crate_of_opentelemetry() {
+    let found = |selection: &[&str]| {
+        let tree = cargo(&[&["tree", "-e", "normal,build", "--prefix=none"], selection].concat());
+        let is_one = |line: &&str| line.starts_with("opentelemetry") || line.starts_with("tracing-opentelemetry");
+        tree.lines().filter(is_one).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let others = WITH_OPENTELEMETRY.iter().flat_map(|name| ["--exclude", name]);
+    let others: Vec<&str> = std::iter::once("--workspace").chain(others).collect();
+    assert_eq!(found(&others), BTreeSet::new(), "`cargo tree --invert` says whose it is");
+    for name in WITH_OPENTELEMETRY {
+        assert!(!found(&["-p", name]).is_empty(), "{name} has none, and need not be named here");
     }
 }

@@ -40,6 +40,10 @@ fn refuse_what_is_not_returned(options: &Options, function: &Function) -> Result
         Some(Type::Never(_)) => "never returns",
         Some(_) => return Ok(()),
     };
+    if let (Some(preset), Some(Type::Never(_))) = (&options.preset, function.output()) {
+        let message = format!("an operation ends, and this function never returns; remove `{}`", preset.word);
+        return Err(Error::new(preset.word.span(), message));
+    }
     if let Some(span) = options.err {
         let message = format!("`err` looks at a `Result`, and this function {returns}; remove `err`");
         return Err(Error::new(span, message));
@@ -50,11 +54,11 @@ fn refuse_what_is_not_returned(options: &Options, function: &Function) -> Result
     Ok(())
 }
 
-struct Expansion<'a> {
+pub(crate) struct Expansion<'a> {
     /// The path of what the facade keeps for this macro.
-    facade: TokenStream,
-    options: &'a Options,
-    function: &'a Function,
+    pub(crate) facade: TokenStream,
+    pub(crate) options: &'a Options,
+    pub(crate) function: &'a Function,
 }
 
 impl Expansion<'_> {
@@ -63,10 +67,11 @@ impl Expansion<'_> {
         if self.function.signature.asyncness.is_some() {
             return self.awaited(&quote!(async move), &self.with_expected_output(body));
         }
-        match self.function.future_body() {
-            Some(future) => self.future(&future),
-            None if self.looks_at_result() => self.watched(body),
-            None => self.guarded(body),
+        match (self.function.future_body(), &self.options.preset) {
+            (Some(future), _) => self.future(&future),
+            (None, Some(preset)) => self.called_operation(preset, body),
+            (None, None) if self.looks_at_result() => self.watched(body),
+            (None, None) => self.guarded(body),
         }
     }
 
@@ -101,6 +106,9 @@ impl Expansion<'_> {
 
     /// A future in the span, awaited: the body of an `async fn` or block.
     fn awaited(&self, head: &TokenStream, body: &TokenStream) -> TokenStream {
+        if let Some(preset) = &self.options.preset {
+            return self.awaited_operation(preset, head, body);
+        }
         let (facade, result, span) = (&self.facade, local("result"), local("span"));
         let start = self.start_span(&span);
         if !self.looks_at_result() {
@@ -118,7 +126,7 @@ impl Expansion<'_> {
     /// The async block at the end of a function that is not `async` itself.
     fn future(&self, future: &FutureBody) -> TokenStream {
         let FutureBody { before, head, block, boxed } = future;
-        let awaited = self.awaited(head, &block.to_token_stream());
+        let awaited = self.awaited(head, &self.named_block(block));
         let block = quote! { #head { #awaited } };
         let block = match boxed {
             Some(parentheses) => group_like(parentheses, block).to_token_stream(),
@@ -142,7 +150,7 @@ impl Expansion<'_> {
     }
 
     /// Where messages about what the function returns point to.
-    fn at_output(&self) -> Span {
+    pub(crate) fn at_output(&self) -> Span {
         let signature = &self.function.signature;
         generated_at(self.function.output().map_or_else(|| signature.ident.span(), Spanned::span))
     }
@@ -176,13 +184,17 @@ impl Expansion<'_> {
 
     fn start(&self) -> TokenStream {
         let facade = &self.facade;
-        let name = match &self.options.name {
-            Some(name) => name.to_token_stream(),
-            None => self.function.signature.ident.unraw().to_string().to_token_stream(),
-        };
+        let name = self.name();
         match &self.options.kind {
             Some(kind) => quote!(start_as(#name, #facade::SpanKind::#kind)),
             None => quote!(start(#name)),
+        }
+    }
+
+    pub(crate) fn name(&self) -> TokenStream {
+        match &self.options.name {
+            Some(name) => name.to_token_stream(),
+            None => self.function.signature.ident.unraw().to_string().to_token_stream(),
         }
     }
 
@@ -211,7 +223,7 @@ impl Expansion<'_> {
         captured
     }
 
-    fn recorded(&self, span: &Ident) -> TokenStream {
+    pub(crate) fn recorded(&self, span: &Ident) -> TokenStream {
         if self.options.records.is_empty() {
             return TokenStream::new();
         }
@@ -247,12 +259,12 @@ impl Expansion<'_> {
 }
 
 /// A variable that the code of the user cannot see.
-fn local(name: &str) -> Ident {
+pub(crate) fn local(name: &str) -> Ident {
     Ident::new(name, Span::mixed_site())
 }
 
 /// Points to the code of the user, without the lints for it.
-fn generated_at(span: Span) -> Span {
+pub(crate) fn generated_at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }
 
@@ -260,12 +272,12 @@ fn generated_at(span: Span) -> Span {
 ///
 /// The label keeps the lint for unnecessary braces away. It and the braces count as
 /// code of the user, because the edition of a block says when its temporaries are dropped.
-fn inner_block(body: &Group) -> TokenStream {
+pub(crate) fn inner_block(body: &Group) -> TokenStream {
     let label = Lifetime::new("'_traced_body", body.span_open());
     quote! { #label: #body }
 }
 
-fn by_reference(value: &Expr) -> TokenStream {
+pub(crate) fn by_reference(value: &Expr) -> TokenStream {
     let span = generated_at(value.span());
     match value {
         Expr::Path(_) | Expr::Field(_) | Expr::MethodCall(_) | Expr::Call(_) | Expr::Macro(_) | Expr::Lit(_) => {

@@ -4,7 +4,9 @@
 mod expand;
 mod function;
 mod key;
+mod operation;
 mod options;
+mod preset;
 mod record;
 
 use proc_macro::TokenStream;

@@ -5,6 +5,7 @@ use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, LitInt, LitStr, Path, Result, Token, parenthesized, token};
 
+use crate::preset::{self, Preset};
 use crate::record::Record;
 
 /// What stands in the parentheses of `#[traced(..)]`.
@@ -18,6 +19,12 @@ pub(crate) struct Options {
     pub(crate) err: Option<Span>,
     /// The facade, where it is not `::spandrel`.
     pub(crate) facade: Option<Path>,
+    /// The kind of operation, for functions that are one.
+    pub(crate) preset: Option<Preset>,
+    /// What the body calls the operation.
+    pub(crate) handle: Option<Ident>,
+    /// The crate of operations, where it is not `::spandrel_genai`.
+    pub(crate) genai: Option<Path>,
 }
 
 /// What stands in the parentheses of `capture(..)`.
@@ -38,11 +45,32 @@ impl Parse for Options {
                 input.parse::<Token![,]>()?;
             }
         }
+        options.refuse_what_does_not_go_together()?;
         Ok(options)
     }
 }
 
 impl Options {
+    fn refuse_what_does_not_go_together(&self) -> Result<()> {
+        let Some(preset) = &self.preset else {
+            let genai = self.genai.as_ref().and_then(|path| path.segments.first()).map(|segment| &segment.ident);
+            let Some(for_operations) = self.handle.as_ref().or(genai) else { return Ok(()) };
+            let message = format!("`as` and `genai` are for operations; add one of {}", preset::words());
+            return Err(Error::new(for_operations.span(), message));
+        };
+        let word = &preset.word;
+        if let Some(kind) = &self.kind {
+            return Err(Error::new(kind.span(), format!("`{word}` decides the kind of the span; remove `kind`")));
+        }
+        match &self.name {
+            Some(name) if !preset.is_named() => {
+                let named_by = if word == "step" { "number" } else { "model" };
+                Err(Error::new(name.span(), format!("`{word}` is named by its {named_by}; remove the name")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn parse_one(&mut self, input: ParseStream<'_>, given: &mut Vec<String>) -> Result<()> {
         if input.peek(LitStr) {
             once(given, "name", input.span())?;
@@ -69,6 +97,23 @@ impl Options {
             "crate" => {
                 input.parse::<Token![=]>()?;
                 self.facade = Some(input.call(Path::parse_mod_style)?);
+            }
+            "genai" => {
+                input.parse::<Token![=]>()?;
+                self.genai = Some(input.call(Path::parse_mod_style)?);
+            }
+            "as" => {
+                const WANTED: &str = "`as` takes the name that the body has for the operation: `as call`";
+                self.handle = Some(input.parse().map_err(|error: Error| Error::new(error.span(), WANTED))?);
+            }
+            _ if Preset::is_one(&word) => {
+                if let Some(preset) = &self.preset {
+                    let message =
+                        format!("a function is one operation, and this is `{}` already; remove one", preset.word);
+                    return Err(Error::new(option.span(), message));
+                }
+                self.preset = Preset::parse(option, input)?;
+                return Ok(());
             }
             _ => return Err(Error::new(option.span(), unknown(&word))),
         }
@@ -175,11 +220,16 @@ fn unknown(word: &str) -> String {
         "args" | "result" | "max_bytes" => {
             return format!("`{word}` belongs into `capture(..)`; write for example `capture(args, max_bytes = 1024)`");
         }
-        _ => "the options are `name`, `kind`, `record(..)`, `capture(..)`, `err` and `crate`",
+        "chain" => "work in an order that code has fixed is a `workflow`",
+        "turn" => "a question with all that answers it is a `chat_turn`",
+        _ => {
+            "the options are `name`, `kind`, `record(..)`, `capture(..)`, `err` and `crate`; \
+             for operations of `spandrel-genai` see the documentation of `traced`"
+        }
     };
     format!("there is no option `{word}`; {instead}")
 }
 
-fn list(words: &[impl Display]) -> String {
+pub(crate) fn list(words: &[impl Display]) -> String {
     words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

@@ -30,6 +30,11 @@ pub trait SpanExporter: Send {
         Ok(())
     }
 
+    /// Where spans go, for messages: a URL without secrets. Empty if there is nothing to say.
+    fn destination(&self) -> String {
+        String::new()
+    }
+
     /// Called about once per batch interval while nothing is exported.
     fn on_idle(&mut self) {}
 

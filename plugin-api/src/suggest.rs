@@ -6,11 +6,14 @@
 /// use spandrel_plugin_api::suggest::nearest;
 ///
 /// assert_eq!(nearest("fiel", ["noop", "file"]), Some("file"));
+/// assert_eq!(nearest("delay", ["max_bytes", "delay_ms"]), Some("delay_ms"));
 /// assert_eq!(nearest("datadog", ["noop", "file"]), None);
 /// ```
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).max(2);
-    let distances = candidates.into_iter().map(|c| (distance(word, c), c));
+    // The unit is what is left out most often: of `delay_ms`, `delay` is as good as right.
+    let is_begin = |c: &str| c.strip_prefix(word).is_some_and(|rest| rest.starts_with('_'));
+    let distances = candidates.into_iter().map(|c| (if is_begin(c) { 1 } else { distance(word, c) }, c));
     let (distance, candidate) = distances.min_by_key(|(d, _)| *d)?;
     (distance <= limit && distance < word.chars().count()).then_some(candidate)
 }

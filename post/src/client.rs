@@ -1,16 +1,27 @@
+mod answer;
+mod delivery;
+mod endpoint;
+mod failure;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "client/tls_unsupported.rs"]
+mod tls;
+
 use std::io::Read;
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use spandrel_plugin_api::{Error, ErrorKind};
-use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 use ureq::{Agent, Proxy};
 
-use crate::endpoint::{Endpoint, without_secrets};
-use crate::settings::{Settings, invalid};
-use crate::{answer, failure, text, tls};
+pub use self::delivery::{Delivery, Encode};
+pub use self::endpoint::Endpoint;
+use crate::settings::{Settings, check_timeout, invalid};
+use crate::text::{self, without_secrets};
 
 /// How to speak of a server.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +88,7 @@ impl Client {
     ///
     /// [`ErrorKind::ConfigInvalid`], with the key in the context `key`.
     pub fn check(endpoint: &Endpoint, settings: &Settings) -> Result<(), Error> {
-        settings.check()?;
+        check_timeout(settings.timeout_ms)?;
         proxy(endpoint, settings)?;
         if cfg!(feature = "tls") {
             return Ok(());
@@ -129,20 +140,18 @@ impl Client {
     /// the headers sent to it.
     #[must_use]
     pub fn quoted(&self, said: &[u8]) -> String {
-        let words = self.headers.values().filter_map(|value| value.to_str().ok()).flat_map(str::split_whitespace);
-        // `Bearer x` may be repeated as `x`; shorter words are no secrets, but parts of any text.
-        text::quoted(said, words.filter(|word| word.len() >= 6))
+        text::quoted(said, &self.headers)
     }
 
     /// Leaves everything to the parent, in the child of a fork.
-    pub(crate) fn abandon(self) {
+    fn abandon(self) {
         // Closing the connections would be harmless, but their locks may be held for ever.
         std::mem::forget(self);
     }
 }
 
 /// A header of an answer as text.
-pub(crate) fn text_of_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+fn text_of_header(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name)?.to_str().ok()
 }
 

@@ -1,14 +1,17 @@
+//! How long a server wants to be left alone.
+
 use std::time::{Duration, SystemTime};
 
 /// The longest that a server may ask for. Longer, and its word would cost more spans
 /// than asking too early does.
-const LONGEST: Duration = Duration::from_secs(5 * 60);
+pub const LONGEST: Duration = Duration::from_secs(5 * 60);
 
 /// The wait that a header `Retry-After` asks for, in seconds or until a date; `None` if
 /// it asks for none, or says nothing that can be understood.
 ///
 /// Source: RFC 9110, section 10.2.3.
-pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
+#[must_use]
+pub fn parse(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     let wait = if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // A number too long for the type asks for too long a time all the same.
@@ -20,12 +23,15 @@ pub(crate) fn parse(value: &str, now: SystemTime) -> Option<Duration> {
 }
 
 /// At most [`LONGEST`]; no wait is no request for one.
-fn capped(wait: Duration) -> Option<Duration> {
+#[must_use]
+pub fn capped(wait: Duration) -> Option<Duration> {
     (!wait.is_zero()).then(|| wait.min(LONGEST))
 }
 
 #[cfg(test)]
 mod tests {
+    //! How long a server wants to be left alone.
+
     use std::time::{Duration, SystemTime};
 
     use super::{LONGEST, parse};

@@ -1,12 +1,11 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use http::{HeaderMap, HeaderName, HeaderValue};
 use spandrel_plugin_api::config::{Reader, Value};
 use spandrel_plugin_api::{Error, ErrorKind};
-use ureq::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::endpoint::without_secrets;
-use crate::text::percent_decoded;
+use crate::text::{percent_decoded, without_secrets};
 
 /// How requests are made.
 ///
@@ -25,7 +24,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the keys of a provider's table.
+    /// Reads the keys of a provider's table that all of them have.
     ///
     /// # Errors
     ///
@@ -38,15 +37,6 @@ impl Settings {
             proxy: table.text("proxy")?.map(str::to_owned),
             certificate: table.text("certificate")?.map(PathBuf::from),
         })
-    }
-
-    /// Refuses what no type can rule out.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        if self.timeout_ms == 0 {
-            let message = "`timeout_ms` must be at least 1, because no request is answered in no time";
-            return Err(invalid("timeout_ms", message).with_context("remedy", "set it to 10000, or leave it out"));
-        }
-        Ok(())
     }
 }
 
@@ -67,7 +57,21 @@ impl fmt::Debug for Settings {
     }
 }
 
-pub(crate) fn invalid(key: &'static str, message: impl Into<String>) -> Error {
+/// Refuses a `timeout_ms` in which nothing can be done.
+///
+/// # Errors
+///
+/// [`ErrorKind::ConfigInvalid`] if it is 0.
+pub fn check_timeout(milliseconds: u64) -> Result<(), Error> {
+    if milliseconds == 0 {
+        let message = "`timeout_ms` must be at least 1, because no request is answered in no time";
+        return Err(invalid("timeout_ms", message).with_context("remedy", "set it to 10000, or leave it out"));
+    }
+    Ok(())
+}
+
+/// The error for a key whose value cannot be used.
+pub fn invalid(key: &'static str, message: impl Into<String>) -> Error {
     Error::new(ErrorKind::ConfigInvalid, message).with_context("key", key)
 }
 
@@ -107,14 +111,15 @@ fn headers(table: &mut Reader<'_>) -> Result<HeaderMap, Error> {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
     use spandrel_plugin_api::Error;
     use spandrel_plugin_api::config::{Reader, Table};
 
-    use super::Settings;
+    use super::{Settings, check_timeout};
 
     fn read(text: &str) -> Result<Settings, Error> {
         let (table, _) = Table::parse(text, "test")?;
-        Reader::read(&table, Settings::from_table).and_then(|settings| settings.check().map(|()| settings))
+        Reader::read(&table, Settings::from_table)
     }
 
     #[test]
@@ -127,7 +132,7 @@ mod tests {
             (Some("/a".as_ref()), &b"b"[..])
         );
 
-        let error = read("timeout_ms = 0").unwrap_err();
+        let error = check_timeout(0).unwrap_err();
         assert_eq!(
             error.to_string(),
             "`timeout_ms` must be at least 1, because no request is answered in no time (key: timeout_ms; remedy: set \
@@ -148,6 +153,7 @@ mod tests {
                 (&headers["x-api-key"], &headers["tenant"]),
                 (&"a, b=c".parse().unwrap(), &"7".parse().unwrap())
             );
+            assert!(headers.values().all(HeaderValue::is_sensitive));
         }
         assert!(read("headers = ''").unwrap().headers.is_empty());
     }

@@ -1,4 +1,4 @@
-//! A small HTTP server for the tests of exporters.
+//! What the tests of exporters share: a small HTTP server, and what goes to it.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -7,6 +7,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use spandrel_plugin_api::{Host, Provider, ProviderFactory, Resource, SpanBatch};
+
+use crate::Settings;
 
 /// Answers requests with what it was told, in this order, and after that with 202.
 #[derive(Debug)]
@@ -83,6 +87,35 @@ impl Request {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// As in a program whose environment says nothing of proxies, and with time.
+#[must_use]
+pub fn settings() -> Settings {
+    Settings { proxy: Some("none".to_owned()), timeout_ms: 60_000, ..Settings::default() }
+}
+
+/// The request for a batch by the exporter that a factory makes of a table, which sends to this server.
+///
+/// # Panics
+///
+/// If it makes none, if the batch is not taken, or if the child of a fork shares the connection.
+#[must_use]
+pub fn sent_by(factory: &dyn ProviderFactory, table: &str, batch: &SpanBatch<'_>, server: &TestServer) -> Request {
+    let table = format!("proxy = 'none'\ntimeout_ms = 60000\n{table}");
+    factory.validate(&table).expect("a table that can be used");
+    let resource = Resource::new();
+    let Ok(Provider::Exporter(mut exporter)) = factory.create(&table, &Host::new(&resource)) else {
+        panic!("no exporter of {table}");
+    };
+    exporter.export(batch).expect("the server takes it");
+    let first = server.request();
+    exporter.on_fork();
+    exporter.export(batch).expect("the server takes it from the child");
+    assert_eq!([first.connection, server.request().connection], [0, 1]);
+    let agent = format!("spandrel-{}/", factory.name());
+    assert!(first.header("user-agent").is_some_and(|value| value.starts_with(&agent)), "{first:?}");
+    first
 }
 
 /// An answer with this status, headers (each with its line end) and body.

@@ -1,7 +1,10 @@
-//! Texts from outside.
+//! Texts from outside, fit to be shown.
+
+use http::HeaderMap;
 
 /// What `%41` stands for; what is no such escape stays.
-pub(crate) fn percent_decoded(text: &str) -> String {
+#[must_use]
+pub fn percent_decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -20,9 +23,36 @@ pub(crate) fn percent_decoded(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// A URL without user, password, query and fragment, which may hold keys.
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
+    let url = url.split(['?', '#']).next().unwrap_or_default();
+    without_user(url).0
+}
+
+/// A URL without user and password, and these two.
+pub(crate) fn without_user(url: &str) -> (String, Option<(String, String)>) {
+    let (scheme, rest) = url.split_once("://").map_or(("", url), |(scheme, rest)| (scheme, rest));
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (user, host) = authority.rsplit_once('@').map_or((None, authority), |(user, host)| (Some(user), host));
+    let user = user.map(|user| {
+        let (name, password) = user.split_once(':').unwrap_or((user, ""));
+        (percent_decoded(name), percent_decoded(password))
+    });
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    (format!("{scheme}{separator}{host}{path}"), user)
+}
+
 /// What a server said, fit for one line of a log: the first 200 characters, without
-/// control characters and without the words that are secret.
-pub(crate) fn quoted<'a>(said: &[u8], secrets: impl Iterator<Item = &'a str>) -> String {
+/// control characters, and without what it repeats of the sensitive headers sent to it.
+#[must_use]
+pub fn quoted(said: &[u8], sent: &HeaderMap) -> String {
+    let values = sent.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
+    // `Bearer x` may be repeated as `x`; shorter words are no secrets, but parts of any text.
+    one_line(said, values.flat_map(str::split_whitespace).filter(|word| word.len() >= 6))
+}
+
+fn one_line<'a>(said: &[u8], secrets: impl Iterator<Item = &'a str>) -> String {
     const CHARS: usize = 200;
     // A character has at most 4 bytes; the whole may be megabytes.
     let head = String::from_utf8_lossy(&said[..said.len().min(CHARS * 64)]);
@@ -43,7 +73,9 @@ pub(crate) fn quoted<'a>(said: &[u8], secrets: impl Iterator<Item = &'a str>) ->
 
 #[cfg(test)]
 mod tests {
-    use super::percent_decoded;
+    use http::{HeaderMap, HeaderValue};
+
+    use super::{percent_decoded, without_secrets};
 
     #[test]
     fn escapes_are_decoded() {
@@ -54,13 +86,39 @@ mod tests {
     }
 
     #[test]
+    fn secrets_of_urls_are_not_shown() {
+        for (url, shown) in [
+            ("https://u:p@h:1/x/y?key=z#f", "https://h:1/x/y"),
+            ("http://h", "http://h"),
+            ("u:p@h:1", "h:1"),
+            ("http://a@b@c/d@e", "http://c/d@e"),
+        ] {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+
+    #[test]
     fn what_a_server_said_fits_one_line() {
-        let quoted = |said: &[u8]| super::quoted(said, ["hush", "key"].into_iter());
+        let quoted = |said: &[u8]| super::one_line(said, ["hush", "key"].into_iter());
         assert_eq!(quoted(b"  no\r\nsuch\x1b[31m\tpath\0 "), "no such [31m path");
         assert_eq!(quoted("ü".repeat(201).as_bytes()), format!("{}...", "ü".repeat(200)));
         assert_eq!(quoted(b"\xff"), "\u{fffd}");
         assert_eq!(quoted(b""), "");
         assert_eq!(quoted(b"no keys like hush"), "no ***s like ***");
         assert_eq!(quoted(format!("{}hush", "x".repeat(198)).as_bytes()), format!("{}**...", "x".repeat(198)));
+    }
+
+    #[test]
+    fn words_of_sensitive_headers_are_not_repeated() {
+        let mut secret = HeaderValue::from_static("Basic hush-hush and so");
+        secret.set_sensitive(true);
+        let sent = HeaderMap::from_iter([
+            (http::header::AUTHORIZATION, secret),
+            (http::header::CONTENT_TYPE, HeaderValue::from_static("text/plain")),
+        ]);
+        assert_eq!(
+            super::quoted(b"Basic hush-hush is no text/plain and so on", &sent),
+            "Basic *** is no text/plain and so on"
+        );
     }
 }

@@ -18,6 +18,8 @@ use crate::worker;
 /// Locks are taken in this order: `exporter` alone; `spool`, `queue`.
 pub(crate) struct Branch {
     pub(crate) name: String,
+    /// Where spans go, if the exporter says so.
+    destination: String,
     pub(crate) queue: Mutex<Queue>,
     /// Tells the worker that there is something to do.
     pub(crate) work: Condvar,
@@ -36,8 +38,10 @@ impl Branch {
     pub(crate) fn new(name: String, exporter: Option<Box<dyn SpanExporter>>) -> Self {
         let mut queue = Queue::default();
         queue.stats.name.clone_from(&name);
+        let destination = exporter.as_ref().and_then(|exporter| panics::contained(|| exporter.destination()));
         Self {
             name,
+            destination: destination.unwrap_or_default(),
             queue: Mutex::new(queue),
             work: Condvar::new(),
             spooling: Condvar::new(),
@@ -153,7 +157,7 @@ impl Branch {
 
     pub(crate) fn wait_flushed(&self, ticket: u64, until: Deadline) -> Result<(), Error> {
         let queue = self.wait_until(until, |queue| queue.flush_done >= ticket || queue.finished);
-        let mut queue = queue.map_err(|()| self.timeout("flush"))?;
+        let mut queue = queue.map_err(|queue| timeout("flush", &self.destination, &queue))?;
         queue.flush_error.take().map_or(Ok(()), Err)
     }
 
@@ -162,14 +166,19 @@ impl Branch {
         let mut queue = lock(&self.queue);
         // A later call may give more time.
         queue.shutdown_until = queue.shutdown_until.max(Some(until));
+        queue.awaiting_shutdown += 1;
         queue.calls += 1;
         self.work.notify_one();
         self.spooling.notify_one();
     }
 
+    /// Whoever has called [`request_shutdown`](Self::request_shutdown) calls it, once.
     pub(crate) fn wait_finished(&self, until: Deadline) -> Result<(), Error> {
         let queue = self.wait_until(until, |queue| queue.finished);
-        let mut queue = queue.map_err(|()| self.timeout("shutdown"))?;
+        let mut queue = queue.map_err(|mut queue| {
+            queue.awaiting_shutdown -= 1;
+            timeout("shutdown", &self.destination, &queue)
+        })?;
         queue.flush_error.take().map_or(Ok(()), Err)
     }
 
@@ -181,22 +190,42 @@ impl Branch {
         stats
     }
 
-    fn wait_until(&self, until: Deadline, ready: impl Fn(&Queue) -> bool) -> Result<MutexGuard<'_, Queue>, ()> {
+    /// `Err` if the time is over first.
+    fn wait_until(
+        &self,
+        until: Deadline,
+        ready: impl Fn(&Queue) -> bool,
+    ) -> Result<MutexGuard<'_, Queue>, MutexGuard<'_, Queue>> {
         let mut queue = lock(&self.queue);
         while !ready(&queue) {
             let left = until.left();
             if left.is_zero() {
-                return Err(());
+                return Err(queue);
             }
             queue = wait(&self.done, queue, left);
         }
         Ok(queue)
     }
+}
 
-    fn timeout(&self, what: &str) -> Error {
-        Error::new(ErrorKind::Timeout, format!("{what} did not finish before its deadline"))
-            .with_context("provider", &self.name)
+/// Says what is known of a backend that has not answered: after its deadline nobody waits for more.
+fn timeout(what: &str, destination: &str, queue: &Queue) -> Error {
+    let BranchStats { name, pending, last_error, .. } = &queue.stats;
+    let mut error = Error::new(ErrorKind::Timeout, format!("{what} did not finish before its deadline"))
+        .with_context("provider", name)
+        .with_context("not exported yet", format!("{pending} span(s)"));
+    if !destination.is_empty() {
+        error = error.with_context("endpoint", destination);
     }
+    if let Some(since) = queue.exporting_since {
+        error =
+            error.with_context("waiting for", format!("an export that began {} ms ago", since.elapsed().as_millis()));
+    }
+    if !last_error.is_empty() {
+        error = error.with_context("last error", last_error);
+    }
+    error
+        .with_context("remedy", format!("raise the deadline, or check that the backend of {name} is there and answers"))
 }
 
 fn queue_full(name: &str, is_out: bool) -> String {

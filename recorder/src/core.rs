@@ -2,12 +2,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use spandrel_plugin_api::diagnostics::RateLimit;
+use spandrel_plugin_api::diagnostics::{Level, RateLimit};
 use spandrel_plugin_api::wire::{self, field};
 use spandrel_plugin_api::{Deadline, Error, Resource, SpanExporter, Stats};
 
 use crate::block::{BLOCK_BYTES, BlockWriter, Pool, lock};
-use crate::branch::Branch;
+use crate::branch::{Branch, tell};
 use crate::config::{OverflowPolicy, RecorderConfig};
 use crate::live::{Chunk, LiveBlock};
 use crate::losses::LossReason;
@@ -241,10 +241,13 @@ impl Core {
         for branch in &self.branches {
             branch.request_shutdown(self, until);
         }
-        let results = self.branches.iter().map(|branch| branch.wait_finished(until));
-        let result = results.collect::<Vec<_>>().into_iter().collect();
+        let results: Vec<_> = self.branches.iter().map(|branch| branch.wait_finished(until)).collect();
         self.pool.clear();
-        result
+        let mut errors = results.into_iter().filter_map(Result::err);
+        let first = errors.next();
+        // Only one can be handed back, and what it says of losses is told nowhere else.
+        errors.for_each(|error| tell(Level::Warning, &error.to_string()));
+        first.map_or(Ok(()), Err)
     }
 
     pub(crate) fn stats(&self) -> Stats {

@@ -18,14 +18,19 @@ pub(crate) struct Queue {
     pub(crate) pushed: u64,
     pub(crate) stats: BranchStats,
     pub(crate) losses: LossPeriod,
-    /// Spans lost since the last flush was answered.
+    /// Spans lost since the last flush was answered, and why the first were.
     pub(crate) lost_since_flush: u64,
+    pub(crate) why_lost: String,
+    /// Of these, those that nobody was told of: the error of a shutdown tells them.
+    untold: u64,
     pub(crate) has_worker: bool,
     pub(crate) flush_wanted: u64,
     pub(crate) flush_done: u64,
     pub(crate) flush_until: Option<Deadline>,
     pub(crate) flush_error: Option<Error>,
     pub(crate) shutdown_until: Option<Deadline>,
+    /// How many wait for the shutdown now.
+    pub(crate) awaiting_shutdown: u32,
     /// Flushes and shutdowns so far.
     pub(crate) calls: u64,
     pub(crate) finished: bool,
@@ -106,11 +111,59 @@ impl Queue {
         spans
     }
 
+    /// Counts spans as lost that are pending no more, so that the next flush or shutdown is not
+    /// Ok. Who waits for a shutdown hears it from its error, and nobody hears it twice.
+    pub(crate) fn fail(&mut self, reason: LossReason, spans: u64, why: &str) {
+        if spans == 0 {
+            return;
+        }
+        if self.lost_since_flush == 0 {
+            why.clone_into(&mut self.why_lost);
+        }
+        self.lost_since_flush += spans;
+        self.count_lost(reason, spans);
+        if self.awaiting_shutdown > 0 {
+            self.untold += spans;
+            return;
+        }
+        self.note_failed(reason, spans, why);
+    }
+
+    /// The shutdown ends. What was lost in it is told now, unless its error does, which `is_heard` then.
+    pub(crate) fn end_untold(&mut self, is_heard: bool) {
+        let spans = std::mem::take(&mut self.untold);
+        if spans > 0 && !(is_heard && spans <= self.lost_since_flush) {
+            let why = self.why_lost.clone();
+            self.note_failed(LossReason::ExportFailed, spans, &why);
+        }
+    }
+
+    fn note_failed(&mut self, reason: LossReason, spans: u64, why: &str) {
+        let which = if self.shutdown_until.is_some() { ", which could not be exported before shutdown" } else { "" };
+        self.note(reason, spans, |name| match reason {
+            LossReason::Panicked => format!("provider {name} panicked and lost {spans} span(s)"),
+            _ => format!("provider {name} lost {spans} span(s){which}: {why}"),
+        });
+    }
+
     /// Counts spans as lost that are pending no more.
     pub(crate) fn lose(&mut self, reason: LossReason, spans: u64, text: impl FnOnce(&str) -> String) {
         if spans == 0 {
             return;
         }
+        self.count_lost(reason, spans);
+        self.note(reason, spans, text);
+    }
+
+    fn note(&mut self, reason: LossReason, spans: u64, text: impl FnOnce(&str) -> String) {
+        // These two are the service's, and told elsewhere or by nobody.
+        if !matches!(reason, LossReason::AfterShutdown | LossReason::Forked) {
+            let name = &self.stats.name;
+            self.losses.note(reason, spans, Instant::now(), || text(name));
+        }
+    }
+
+    fn count_lost(&mut self, reason: LossReason, spans: u64) {
         let dropped = &mut self.stats.dropped;
         let counter = match reason {
             LossReason::QueueFull => &mut dropped.queue_full,
@@ -124,11 +177,6 @@ impl Queue {
             LossReason::Damaged => &mut dropped.damaged,
         };
         *counter += spans;
-        // These two are the service's, and told elsewhere or by nobody.
-        if !matches!(reason, LossReason::AfterShutdown | LossReason::Forked) {
-            let name = &self.stats.name;
-            self.losses.note(reason, spans, Instant::now(), || text(name));
-        }
     }
 
     /// Counts what the spool gave up.
@@ -136,13 +184,12 @@ impl Queue {
         let SpoolLosses { full, expired, damaged } = *losses;
         self.stats.pending -= full + expired + damaged;
         self.stats.spooled -= full + expired + damaged;
-        self.lost_since_flush += full + expired + damaged;
         for (reason, spans, why) in [
             (LossReason::SpoolFull, full, "the spool is full; raise spool.max_bytes"),
             (LossReason::Expired, expired, "they lay in the spool for too long; raise spool.max_age_s"),
             (LossReason::Damaged, damaged, "they cannot be read from the spool any more"),
         ] {
-            self.lose(reason, spans, |name| format!("provider {name} lost {spans} span(s): {why}"));
+            self.fail(reason, spans, why);
         }
     }
 

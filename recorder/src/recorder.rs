@@ -2,11 +2,13 @@ use std::cell::RefCell;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use spandrel_plugin_api::diagnostics::Level;
 use spandrel_plugin_api::{
     Attribute, Deadline, Error, Event, Link, Resource, SpanContext, SpanExporter, SpanStart, SpanState, Stats, Status,
     Timestamp, TracingProvider,
 };
 
+use crate::branch::tell;
 use crate::config::RecorderConfig;
 use crate::core::Core;
 use crate::losses::LossReason;
@@ -200,8 +202,13 @@ impl TracingProvider for Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        // There is nobody to tell; what was lost can be read before.
-        let _ = self.shutdown(Duration::from_secs(1));
+        let was_told = self.core().is_closed();
+        if let Err(error) = self.shutdown(Duration::from_secs(1))
+            && !was_told
+        {
+            // Nobody else hears it.
+            tell(Level::Warning, &error.to_string());
+        }
     }
 }
 

@@ -226,7 +226,7 @@ impl RunningSpan {
         if key.is_empty() {
             return false;
         }
-        if let Some(known) = self.attributes.iter().position(|place| key_of(&self.bytes[place.clone()]) == Some(key)) {
+        if let Some(known) = self.attributes.iter().position(|place| has_key(&self.bytes[place.clone()], key)) {
             let removed = self.attributes.remove(known);
             self.remove(removed);
         } else if self.attributes.len() >= self.max_attributes {
@@ -402,7 +402,22 @@ impl RunningSpan {
 const USUAL_BYTES: usize = 512;
 const MAX_KEPT_BYTES: usize = 16 << 10;
 
+/// Whether this is the key of an attribute that is the field of a span.
+#[inline]
+fn has_key(attribute: &[u8], key: &[u8]) -> bool {
+    const KEY: u8 = len_tag(field::KEY_VALUE_KEY);
+    // Behind the tag and the length of the attribute, whose last byte has no high bit.
+    let ([_, 0..0x80, content @ ..] | [_, _, 0..0x80, content @ ..]) = attribute else {
+        return key_of(attribute) == Some(key);
+    };
+    match content {
+        [KEY, len @ 0..0x80, rest @ ..] => usize::from(*len) == key.len() && rest.starts_with(key),
+        _ => key_of(attribute) == Some(key),
+    }
+}
+
 /// The key of an attribute that is the field of a span.
+#[cold]
 fn key_of(attribute: &[u8]) -> Option<&[u8]> {
     let field = |message, number| match Fields::new(message).next() {
         Some(Ok((found, Field::Len(bytes)))) if found == number => Some(bytes),
@@ -411,11 +426,13 @@ fn key_of(attribute: &[u8]) -> Option<&[u8]> {
     field(field(attribute, field::SPAN_ATTRIBUTES)?, field::KEY_VALUE_KEY)
 }
 
-/// One of 64 bits, told by the length and the end of a key, where keys differ most.
+/// One of 64 bits, told by the length, the middle and the end of a key, where keys differ most.
 #[inline]
 fn key_bit(key: &[u8]) -> u64 {
     let last = key.last().copied().unwrap_or(0);
-    1 << ((key.len() as u32).wrapping_mul(7).wrapping_add(last.into()) & 63)
+    let middle = key.get(key.len() / 2).copied().unwrap_or(0);
+    let mixed = (key.len() as u32).wrapping_mul(7).wrapping_add(last.into()).wrapping_add(u32::from(middle) * 5);
+    1 << (mixed & 63)
 }
 
 impl std::fmt::Debug for RunningSpan {

@@ -249,13 +249,14 @@ impl<'a> Worker<'a> {
             _ => (LossReason::ExportFailed, 0),
         };
         queue.stats.exported += spans - lost;
-        queue.lost_since_flush += lost;
-        let text = |name: &str, error: &str| match reason {
-            LossReason::Panicked => format!("provider {name} panicked and lost {lost} span(s)"),
-            _ => format!("provider {name} lost {lost} span(s): {error}"),
-        };
-        let error = queue.stats.last_error.clone();
-        queue.lose(reason, lost, |name| text(name, &error));
+        match reason {
+            LossReason::Panicked => queue.fail(reason, lost, "it panicked"),
+            LossReason::Forked => queue.fail(reason, lost, "its exporter was at work in the parent process"),
+            _ => {
+                let error = queue.stats.last_error.clone();
+                queue.fail(reason, lost, &error);
+            }
+        }
     }
 
     /// One attempt to deliver a batch.
@@ -311,16 +312,19 @@ impl<'a> Worker<'a> {
         let mut queue = lock(&self.branch.queue);
         queue.is_out = true;
         queue.stats.retries += 1;
+        let is_awaited = queue.awaiting_shutdown > 0;
         drop(queue);
         self.branch.spooling.notify_one();
-        if outage.is_told {
+        let branch = self.branch;
+        let place = spooler::place(branch);
+        // A shutdown without a spool ends with a delivery, or with an error that says the same.
+        if outage.is_told || (is_awaited && place.is_none()) {
             return;
         }
-        let branch = self.branch;
         panics::contained(|| {
             branch.troubles.warn(|| {
                 outage.is_told = true;
-                let place = spooler::place(branch).map_or_else(|| "in memory".to_owned(), |path| format!("in {path}"));
+                let place = place.map_or_else(|| "in memory".to_owned(), |path| format!("in {path}"));
                 format!("provider {} cannot deliver: {error}; spans are kept {place} and tried again", branch.name)
             });
         });
@@ -418,11 +422,11 @@ impl<'a> Worker<'a> {
         if !is_delivered {
             let mut queue = lock(&self.branch.queue);
             let lost = queue.clear();
-            queue.lost_since_flush += lost;
-            let error = queue.stats.last_error.clone();
-            queue.lose(LossReason::ExportFailed, lost, |name| {
-                format!("provider {name} lost {lost} span(s), which could not be exported before shutdown: {error}")
-            });
+            let why = match self.outage {
+                Some(_) => queue.stats.last_error.clone(),
+                None => "there was no time left for them: raise the deadline".to_owned(),
+            };
+            queue.fail(LossReason::ExportFailed, lost, &why);
         }
         let mut error = self.finish_with(|exporter| exporter.shutdown(until.left()));
         let exporter = lock(&self.branch.exporter).take();
@@ -439,6 +443,9 @@ impl<'a> Worker<'a> {
         // What was queued in the meantime comes too late.
         let late = queue.clear();
         queue.lose(LossReason::AfterShutdown, late, |_| String::new());
+        // Who has given up waiting hears nothing, and what the exporter says is not about losses.
+        let is_heard = error.is_none() && queue.awaiting_shutdown > 0;
+        queue.end_untold(is_heard);
         queue.flush_error = error.or_else(|| self.shortfall(&mut queue, true));
         drop(queue);
         self.branch.end_losses(true);
@@ -468,16 +475,19 @@ impl<'a> Worker<'a> {
 
     /// Why a flush or shutdown is not Ok.
     fn shortfall(&self, queue: &mut Queue, is_delivered: bool) -> Option<Error> {
-        let error = match (std::mem::take(&mut queue.lost_since_flush), queue.stats.pending) {
+        let (kind, message, key, why) = match (std::mem::take(&mut queue.lost_since_flush), queue.stats.pending) {
             (0, _) if is_delivered => return None,
-            (0, waiting) => Error::new(
+            (0, waiting) => (
                 ErrorKind::Unavailable,
                 format!("{waiting} spans could not be exported yet; they are kept and tried again"),
-            )
-            .with_context("last error", &queue.stats.last_error),
-            (lost, _) => Error::new(ErrorKind::SpansLost, format!("{lost} spans could not be exported")),
+                "last error",
+                &queue.stats.last_error,
+            ),
+            (lost, _) => {
+                (ErrorKind::SpansLost, format!("{lost} spans could not be exported"), "reason", &queue.why_lost)
+            }
         };
-        Some(error.with_context("provider", &self.branch.name))
+        Some(Error::new(kind, message).with_context("provider", &self.branch.name).with_context(key, why))
     }
 
     fn finish_with(&self, call: impl FnOnce(&mut dyn SpanExporter) -> Result<(), Error>) -> Option<Error> {

@@ -3,7 +3,7 @@
 use std::env;
 
 use spandrel::Error;
-use spandrel_plugin_api::config::{Positions, Table};
+use spandrel_plugin_api::config::{Positions, Table, Value};
 
 /// The variables that set a key, the strongest first.
 ///
@@ -66,6 +66,8 @@ impl Origins {
     pub(super) fn of(&self, key: &str) -> String {
         // A whole table in one: it stands where its first key does.
         let within = |known: &&String| known.starts_with("sampler.");
+        let key = &key.replace('"', "");
+        let key = if key.starts_with("sampler.") { "sampler" } else { key };
         let in_file = match key {
             "sampler" => self.positions.keys().find(within).and_then(|first| self.positions.get(first)),
             key => self.positions.get(key),
@@ -79,6 +81,17 @@ impl Origins {
             (Some(variable), _) => variable,
             (None, Some(place)) => place.clone(),
             (None, None) => "default".to_owned(),
+        }
+    }
+
+    /// The sampler of the file, if it has rules: no variable can say what they are.
+    pub(super) fn sampler_with_rules(&self) -> Vec<(String, String)> {
+        match self.table.get("sampler") {
+            Some(Value::Table(sampler)) if sampler.get("rules").is_some() => sampler
+                .keys()
+                .filter_map(|key| Some((format!("sampler.{key}"), sampler.get(key)?.to_string())))
+                .collect(),
+            _ => Vec::new(),
         }
     }
 

@@ -10,13 +10,19 @@ fn what_init_writes_can_be_used() {
     let folder = Folder::new();
     let text = ok(&folder, &["init", "--service", "my \"shop\"", "--type", "console"]);
     assert!(text.starts_with("wrote spandrel.toml\n"), "{text}");
-    assert_eq!(ok(&folder, &["config", "check"]), "spandrel.toml and the environment are fine: type = console\n");
+    assert_eq!(
+        ok(&folder, &["config", "check"]),
+        "spandrel.toml and the environment are fine: type = console\nnote: `console` needs the Cargo feature `console` of `spandrel` in the service, which is on by default\n"
+    );
     let shown = ok(&folder, &["config", "show"]);
     assert!(shown.contains("service.name = \"my \\\"shop\\\"\"\n"), "{shown}");
     let again = run(&folder, &["init"]);
     assert_eq!((again.code, &*again.err), (3, "error: spandrel.toml is there already; --force replaces it\n"));
     ok(&folder, &["init", "--force"]);
-    assert_eq!(ok(&folder, &["config", "check"]), "spandrel.toml and the environment are fine: type = file\n");
+    assert_eq!(
+        ok(&folder, &["config", "check"]),
+        "spandrel.toml and the environment are fine: type = file\nnote: `file` needs the Cargo feature `file` of `spandrel` in the service, which is on by default\n"
+    );
 
     // What is commented out can be used as well, but for the type that has no rules.
     let is_setting =
@@ -32,11 +38,39 @@ fn what_init_writes_can_be_used() {
     ok(&folder, &["config", "check", "--config", "all.toml"]);
     let defaults: BTreeMap<String, Value> = settings(&ok(&folder, &["config", "show", "--json"]));
     for (key, value) in settings(&ok(&folder, &["config", "show", "--json", "--config", "all.toml"])) {
-        let differs = ["batch.block_ms", "redaction.keys", "sampler", "limits.value_chars", "forced_traces_per_second"]
-            .contains(&&*key);
+        let differs = [
+            "batch.block_ms",
+            "redaction.keys",
+            "sampler.type",
+            "sampler.ratio",
+            "sampler.per_second",
+            "sampler.rules",
+            "limits.value_chars",
+            "forced_traces_per_second",
+        ]
+        .contains(&&*key);
         if !differs && !key.starts_with("service.") && !key.starts_with("spool.") && !key.starts_with("provider.") {
             assert_eq!(defaults.get(&key), Some(&value), "the template names another default for {key}");
         }
+    }
+}
+
+#[test]
+fn tables_for_ai_are_checked_too() {
+    let folder = Folder::new();
+    let check = |text: &str| {
+        std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+        run(&folder, &["config", "check"])
+    };
+    let fine = check("[ai]\ncontent = true\n[prices]\n\"my-model\" = { input = 1, output = 2 }\n");
+    assert_eq!(fine.code, 0, "{}", fine.out);
+    for (text, says) in [
+        ("[ai]\ncontents = true\n", "[ai]: unknown field `contents`"),
+        ("[ai]\ndialect = \"openinfrence\"\n", "`openinference`"),
+        ("[prices]\n\"m\" = { inptu = 1 }\n", "there is no rate \"inptu\""),
+    ] {
+        let wrong = check(text);
+        assert!(wrong.code == 1 && wrong.out.contains(says), "{text}\n{}", wrong.out);
     }
 }
 
@@ -74,8 +108,20 @@ fn mistakes_are_answered_with_line_and_column() {
         ),
         (
             "type = 'file'\n[provider.fiel]\na = 1",
+            1,
+            "error: there is no provider `fiel` to have settings; did you mean `file`?\n  at: spandrel.toml:3:1\n  or: --known fiel",
+        ),
+        (
+            "type = 'file'\n[provider.something]\na = 1",
             0,
-            "warning: there are settings for a provider `fiel`, which is neither in use nor known here\n",
+            "warning: there are settings for a provider `something`, which is neither in use nor known here\n",
+        ),
+        ("type = file", 1, "error: spandrel.toml:1:8: a text stands in quotes; write `type = \"file\"`\n"),
+        (
+            "type = 'opentelemetry'",
+            0,
+            "spandrel.toml and the environment are fine: type = opentelemetry\nnote: `opentelemetry` needs the Cargo feature \
+             `opentelemetry` of `spandrel` in the service; its settings are not checked here\n",
         ),
     ] {
         std::fs::write(folder.file("spandrel.toml"), text).unwrap();
@@ -93,6 +139,7 @@ fn mistakes_are_answered_with_line_and_column() {
     let expected = json!({
         "ok": true, "file": "spandrel.toml", "errors": [],
         "warnings": ["the environment variable TRACING_TYP means nothing; did you mean TRACING_TYPE?"],
+        "notes": [],
     });
     assert_eq!(document, expected);
 }
@@ -114,7 +161,7 @@ fn origins_are_shown_and_secrets_are_not() {
         "service.attributes.region = \"eu-1\"            # spandrel.toml:4:16",
         "service.attributes.api-key = \"[REDACTED]\"     # spandrel.toml:4:33",
         "enabled = true                                # default",
-        "sampler = \"parent_based(always_on)\"           # default",
+        "sampler.type = \"parent_always_on\"             # default",
         "redaction.keys = [\"iban\", \"pin\"]              # spandrel.toml:12:1, TRACING_REDACT_KEYS",
         "provider.file.format = \"log\"                  # TRACING_PROVIDER__FILE__FORMAT",
         "provider.own.auth_token = \"[REDACTED]\"        # spandrel.toml:8:1",
@@ -148,9 +195,9 @@ fn each_variable_is_an_origin() {
         ("OTEL_RESOURCE_ATTRIBUTES", "team=x", "service.attributes.team", json!("x")),
         ("TRACING_SERVICE_VERSION", "2", "service.version", json!("2")),
         ("TRACING_ENVIRONMENT", "test", "service.environment", json!("test")),
-        ("TRACING_SAMPLER", "always_off", "sampler", json!("always_off")),
-        ("TRACING_SAMPLE_RATE", "0.5", "sampler", json!("parent_based(ratio(0.5))")),
-        ("OTEL_TRACES_SAMPLER", "always_off", "sampler", json!("always_off")),
+        ("TRACING_SAMPLER", "always_off", "sampler.type", json!("always_off")),
+        ("TRACING_SAMPLE_RATE", "0.5", "sampler.ratio", json!(0.5)),
+        ("OTEL_TRACES_SAMPLER", "always_off", "sampler.type", json!("always_off")),
         ("TRACING_PROPAGATORS", "b3", "propagators", json!(["b3"])),
         ("OTEL_PROPAGATORS", "b3", "propagators", json!(["b3"])),
         ("TRACING_TRUST", "link", "trust", json!("link")),
@@ -199,7 +246,7 @@ fn other_names_are_origins() {
         "service.name = \"shop\"                         # spandrel.toml:2:1",
         "service.version = \"2\"                         # spandrel.toml:3:1",
         "service.environment = \"test\"                  # spandrel.toml:4:1",
-        "sampler = \"parent_based(ratio(0.5))\"          # spandrel.toml:5:1",
+        "sampler.ratio = 0.5                           # spandrel.toml:5:1",
         "provider.otlp.endpoint = \"http://jaeger:4317\"  # spandrel.toml:6:1",
     ] {
         assert!(shown.lines().any(|one| one == line), "{line}\n{shown}");
@@ -270,5 +317,34 @@ fn completions_name_the_commands() {
             ["doctor", "convert", "--min-duration"].iter().all(|word| script.contains(word.trim_start_matches('-'))),
             "{shell}"
         );
+    }
+}
+
+#[test]
+fn what_is_shown_is_toml_and_can_be_loaded() {
+    let folder = Folder::new();
+    for sampler in [
+        "",
+        "[sampler]\ntype = 'always_on'",
+        "[sampler]\nratio = 0.25",
+        "[sampler]\ntype = 'ratio'\nratio = 1",
+        "[sampler]\nper_second = 50",
+        "[sampler]\nper_second = 0.5\nparent_based = false",
+        "[sampler]\nratio = 0.5\n[[sampler.rules]]\nname = 'GET *'\nratio = 0.0\n[[sampler.rules]]\nkind = 'server'\nper_second = 2",
+    ] {
+        let text = format!(
+            "type = ['file', 'own']\nforced_traces_per_second = 7\nplugin_dirs = ['/x y']\n[service]\nname = 'a \"b\"'\n\
+             attributes = {{ \"k8s.pod.name\" = 'x', beta = true, shard = 3 }}\n[plugin.own]\nprovider = 'memory'\n\
+             [provider.file]\nrotate = {{ max_bytes = 5, keep = 2 }}\n[provider.own]\nheaders = {{ \"x.y\" = 'sesame' }}\n\
+             [spool]\ndir = '/x'\n[batch]\nblock_ms = 5\n{sampler}\n"
+        );
+        std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+        let shown = ok(&folder, &["config", "show", "--origin"]);
+        let table: toml::Table = shown.parse().unwrap_or_else(|error| panic!("{error}\n{shown}"));
+        assert_eq!(table["service"]["attributes"]["k8s.pod.name"].as_str(), Some("x"), "{shown}");
+        assert_eq!(table["provider"]["own"]["headers"]["x.y"].as_str(), Some("[REDACTED]"), "{shown}");
+        std::fs::write(folder.file("again.toml"), ok(&folder, &["config", "show"])).unwrap();
+        let again = ok(&folder, &["config", "show", "--config", "again.toml"]);
+        assert_eq!(again, ok(&folder, &["config", "show"]), "{sampler}");
     }
 }

@@ -4,6 +4,7 @@ mod config;
 mod convert;
 mod doctor;
 mod plugin;
+mod prices;
 mod show;
 mod stats;
 mod support;

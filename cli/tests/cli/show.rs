@@ -79,7 +79,8 @@ fn full_has_everything() {
     shop(&folder);
     let text = ok(&folder, &["show", "--full", "--width", "0", "--name", "reserve_stock"]);
     for line in [
-        "  1.23ms  ├─ reserve_stock  cart.items=3  big=-9223372036854775808  ratio=0.1  vip=true  prices=[1.5, NaN, -0]  text=käse \"🧀\"\\n\n",
+        "  1.23ms  ├─ reserve_stock\n",
+        "          │     prices = [1.5, NaN, -0]\n",
         "          │     span 0202020202020202 at 2025-08-16T15:27:07.001000Z\n",
         "          │     text = käse \"🧀\"\\n\n",
         "          │     event paid after 1.00ms  amount=9.5\n",
@@ -88,6 +89,10 @@ fn full_has_everything() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    assert_eq!(text.matches("cart.items").count(), 1, "{text}");
+    let cut = ok(&folder, &["show", "--width", "0", "--name", "reserve_stock"]);
+    let line = "  1.23ms  ├─ reserve_stock  cart.items=3  big=-9223372036854775808  ratio=0.1  vip=true  prices=[1.5, NaN, -0]  text=käse \"🧀\"\\n\n";
+    assert!(cut.contains(line), "{cut}");
 }
 
 #[test]
@@ -216,4 +221,87 @@ fn odd_trees_are_shown() {
     let text = ok(&folder, &["show", "chain.jsonl"]);
     assert_eq!(text.lines().count(), 251);
     assert!(text.lines().all(|line| line.chars().count() <= 80) && text.contains("(249) link"), "{text}");
+}
+
+/// Unlike what is read, what is in memory has a limit. The order of the file is none here:
+/// each batch has one span of each of many traces, as that of a busy service may.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_file_does_not_fill_the_memory() {
+    use std::fmt::Write;
+
+    const TRACES: usize = 5_000;
+    const SPANS: usize = 10;
+    // Long, so that all spans are more than the memory that is allowed.
+    let pad = "x".repeat(2_000);
+    let folder = Folder::new();
+    let mut lines = String::new();
+    for span in 0..SPANS {
+        let mut spans = String::new();
+        for trace in 0..TRACES {
+            let comma = if trace == 0 { "" } else { "," };
+            let parent = if span == 0 { String::new() } else { format!("\"parentSpanId\":\"{:016x}\",", 1) };
+            write!(
+                spans,
+                "{comma}{{\"traceId\":\"{:032x}\",\"spanId\":\"{:016x}\",{parent}\"name\":\"n{span}\",\
+                 \"startTimeUnixNano\":\"{}\",\"endTimeUnixNano\":\"{}\",\
+                 \"attributes\":[{{\"key\":\"pad\",\"value\":{{\"stringValue\":\"{pad}\"}}}}]}}",
+                trace + 1,
+                span + 1,
+                1_000_000 + trace * 100 + span,
+                2_000_000
+            )
+            .unwrap();
+            if trace % 500 == 499 {
+                writeln!(
+                    lines,
+                    "{{\"resourceSpans\":[{{\"scopeSpans\":[{{\"spans\":[{}]}}]}}]}}",
+                    spans.trim_start_matches(',')
+                )
+                .unwrap();
+                spans.clear();
+            }
+        }
+    }
+    assert!(lines.len() > 100_000_000);
+    std::fs::write(folder.file("traces.jsonl"), lines).unwrap();
+    let temp = folder.path().to_str().unwrap();
+    for arguments in [&["show"][..], &["show", "--json"], &["stats"]] {
+        // It waits at the end of its output, so that it can be looked at.
+        let mut child = command(&folder, arguments, &[("TMPDIR", temp)]).spawn().unwrap();
+        let mut out = child.stdout.take().unwrap();
+        let mut text = vec![0; 1 << 16];
+        let mut spans = 0;
+        let mut peak = 0;
+        let is_span: &[u8] = if arguments.contains(&"--json") { b"\"name\":" } else { b" n" };
+        let mut left: Vec<u8> = Vec::new();
+        loop {
+            let read = std::io::Read::read(&mut out, &mut text).unwrap();
+            if read == 0 {
+                break;
+            }
+            peak = peak.max(high_water(child.id()));
+            left.extend_from_slice(&text[..read]);
+            spans += left.windows(is_span.len()).filter(|bytes| *bytes == is_span).count();
+            left.drain(..left.len().saturating_sub(is_span.len() - 1));
+        }
+        assert!(peak > 0 && peak < 80_000, "{arguments:?}: {peak} kB");
+        let run = ended(child);
+        assert_eq!((run.code, &*run.err), (0, ""), "{arguments:?}");
+        let expected = match arguments {
+            // And the head of its column.
+            ["stats"] => SPANS + 1,
+            _ => TRACES * SPANS,
+        };
+        assert_eq!(spans, expected, "{arguments:?}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+}
+
+/// The most memory that the process has had so far, in kB; 0 if it is gone.
+#[cfg(target_os = "linux")]
+fn high_water(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }

@@ -102,11 +102,14 @@ impl Endpoint {
     }
 
     fn useless(&self, types: &[String]) -> Error {
+        let path = types.iter().find(|name| is_path(name));
+        let name = path.map(|path| format!(" (the name is in the library: `spandrel plugin info {path}`)"));
         let message = format!(
             "{}: an endpoint is for a provider that sends to one, such as otlp, zipkin or jaeger, and the type is `{}`; \
-             set the type to one of these, set `endpoint` in a table `[provider.<name>]`, or remove it",
+             set the type to one of these, set `endpoint` in a table `[provider.<name>]`{}, or remove it",
             self.origin,
-            types.join(", ")
+            types.join(", "),
+            name.unwrap_or_default()
         );
         Error::new(ErrorKind::ConfigInvalid, message)
     }
@@ -114,8 +117,11 @@ impl Endpoint {
 
 /// Not known of a path: the name of its table is in the library.
 fn takes_endpoint(name: &str, settings: &Settings) -> bool {
-    let is_path = name.contains(['/', '\\']) || name.ends_with(std::env::consts::DLL_SUFFIX);
-    !is_path && !["console", "file", "memory", "noop"].contains(&plugins::provider_of(name, settings))
+    !is_path(name) && !["console", "file", "memory", "noop"].contains(&plugins::provider_of(name, settings))
+}
+
+fn is_path(name: &str) -> bool {
+    name.contains(['/', '\\']) || name.ends_with(std::env::consts::DLL_SUFFIX)
 }
 
 /// As `parent_ratio`.
@@ -258,6 +264,13 @@ mod tests {
         ] {
             assert_eq!(read("", text, variables).err(), None, "{text} {variables}");
         }
+    }
+
+    #[test]
+    fn a_library_by_its_path_is_told_where_its_name_stands() {
+        let error = read("", "", "TRACING_TYPE=/x/liby.so TRACING_ENDPOINT=e").err().unwrap_or_default();
+        let expected = "in a table `[provider.<name>]` (the name is in the library: `spandrel plugin info /x/liby.so`), or remove it";
+        assert!(error.ends_with(expected), "{error}");
     }
 
     struct Own;

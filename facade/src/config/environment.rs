@@ -22,6 +22,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
     environment.apply_ours(settings)?;
     aliases::apply_environment(&environment, settings)?;
     plugins::apply_environment(&environment, settings)?;
+    environment.apply_sections(settings);
     for (name, value) in variables {
         let Some(path) = name.strip_prefix("TRACING_PROVIDER__") else { continue };
         let path = path.to_lowercase();
@@ -34,7 +35,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
 }
 
 /// Names of ours, for telling a misspelt one.
-const OURS: [&str; 30] = [
+const OURS: [&str; 32] = [
     "TRACING_TYPE",
     "TRACING_EXPORTER",
     "TRACING_ENDPOINT",
@@ -57,6 +58,8 @@ const OURS: [&str; 30] = [
     "TRACING_ON_FULL",
     "TRACING_SPOOL_DIR",
     "TRACING_PROVIDER__NAME__KEY",
+    "TRACING_AI__KEY",
+    "TRACING_PRICES_FILE",
     "TRACING_ALLOW_PLUGINS",
     "TRACING_PLUGIN__NAME__FILE",
     "TRACING_PLUGIN__NAME__LINKED",
@@ -65,6 +68,21 @@ const OURS: [&str; 30] = [
     "SPANDREL_CONFIG",
     "SPANDREL_PLUGIN_PATH",
     "SPANDREL_LOADER_DEBUG",
+];
+
+/// The switches of `[ai.hide]`, which OpenInference has variables for.
+///
+/// Source: OpenInference, spec/configuration.md, 2026-08.
+const HIDDEN_BY_OPENINFERENCE: [&str; 9] = [
+    "INPUTS",
+    "OUTPUTS",
+    "INPUT_MESSAGES",
+    "OUTPUT_MESSAGES",
+    "INPUT_TEXT",
+    "OUTPUT_TEXT",
+    "INPUT_IMAGES",
+    "LLM_INVOCATION_PARAMETERS",
+    "LLM_PROMPTS",
 ];
 
 pub(super) struct Environment<'a> {
@@ -96,6 +114,27 @@ impl<'a> Environment<'a> {
     fn number(&self, name: &str) -> Result<Option<u64>, Error> {
         let Some(text) = self.text(name) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| invalid(name, text, "a whole number from 0 up"))
+    }
+
+    /// Those for crates on top of the facade.
+    fn apply_sections(&self, settings: &mut Settings) {
+        // Source: OpenTelemetry Python, util-genai; the spans are what there is of content here.
+        if let Some(value) = self.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT") {
+            let is_on = ["true", "span_only", "span_and_event"].contains(&value.to_lowercase().as_str());
+            settings.sections.set(&["ai", "content"], if is_on { "true" } else { "false" });
+        }
+        for kind in HIDDEN_BY_OPENINFERENCE {
+            if let Some(value) = self.text(&format!("OPENINFERENCE_HIDE_{kind}")) {
+                settings.sections.set(&["ai", "hide", &kind.to_lowercase()], &value.to_lowercase());
+            }
+        }
+        for (name, value) in self.with_prefix("TRACING_AI__") {
+            let path = name["TRACING_".len()..].to_lowercase();
+            settings.sections.set(&path.split("__").collect::<Vec<_>>(), value);
+        }
+        if let Some(file) = self.text("TRACING_PRICES_FILE") {
+            settings.sections.set(&["prices", "file"], file);
+        }
     }
 
     fn apply_ours(&self, settings: &mut Settings) -> Result<(), Error> {
@@ -225,7 +264,7 @@ impl<'a> Environment<'a> {
     fn warn_of_misspelt(&self) {
         let ours = |name: &str| name.starts_with("TRACING_") || name.starts_with("SPANDREL_");
         for (name, _) in self.variables.iter().filter(|(name, _)| ours(name)) {
-            let nested = name.starts_with("TRACING_PROVIDER__") || name.starts_with(plugins::PREFIX);
+            let nested = ["TRACING_PROVIDER__", "TRACING_AI__", plugins::PREFIX].iter().any(|p| name.starts_with(p));
             if OURS.contains(&name.as_str()) || nested {
                 continue;
             }
@@ -295,6 +334,23 @@ mod tests {
         assert_eq!(settings.recorder.limits.events, 3);
         assert_eq!(read(&[("OTEL_TRACES_EXPORTER", "none")]).unwrap().types, ["noop"]);
         assert!(!read(&[("OTEL_SDK_DISABLED", "true")]).unwrap().enabled);
+    }
+
+    #[test]
+    fn variables_reach_the_tables_of_crates_on_top() {
+        let settings = read(&[
+            ("TRACING_AI__DIALECT", "both"),
+            ("TRACING_AI__BUDGET__DAY_USD", "2.5"),
+            ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_AND_EVENT"),
+            ("OPENINFERENCE_HIDE_INPUT_IMAGES", "True"),
+            ("TRACING_PRICES_FILE", "/etc/prices.json"),
+        ]);
+        let texts = settings.unwrap().sections.texts();
+        assert_eq!(
+            texts["ai"],
+            "budget = { day_usd = 2.5 }\ncontent = true\ndialect = \"both\"\nhide = { input_images = true }\n"
+        );
+        assert_eq!(texts["prices"], "file = \"/etc/prices.json\"\n");
     }
 
     #[test]

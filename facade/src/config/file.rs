@@ -5,6 +5,7 @@ use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::{OverflowPolicy, RecorderConfig, SpoolConfig};
 
 use super::sampler::read_sampler;
+use super::tables::SECTIONS;
 use super::{Origin, Variable, aliases, plugins, set};
 use crate::propagation::{ForcedTraces, TRUSTS};
 use crate::setup::{Settings, split_names, unknown_propagator};
@@ -17,7 +18,7 @@ pub(super) fn apply(
     variable: &Variable<'_>,
     settings: &mut Settings,
 ) -> Result<(), Error> {
-    let (mut document, positions) = Table::parse(text, name)?;
+    let (mut document, positions) = Table::parse(text, name).map_err(|error| with_quotes(error, text, name))?;
     document.try_map_texts(&mut |path, text| {
         expand(text, variable)
             .map_err(|message| Error::new(ErrorKind::ConfigInvalid, message).with_context("key", path))
@@ -29,7 +30,29 @@ pub(super) fn apply(
     if let Some(Value::Table(tables)) = document.get("provider") {
         settings.providers.merge(tables.clone(), positions);
     }
+    for name in SECTIONS {
+        if let Some(Value::Table(table)) = document.get(name) {
+            settings.sections.merge(name, table.clone());
+        }
+    }
     Ok(())
+}
+
+/// Says how to write a value that lacks its quotes, where that is the mistake.
+fn with_quotes(error: Error, text: &str, name: &str) -> Error {
+    let place = error.message().strip_prefix(name).and_then(|rest| rest.strip_prefix(':'));
+    let number = place.and_then(|place| place.split(':').next()?.parse::<usize>().ok());
+    let line = number.and_then(|number| text.lines().nth(number.checked_sub(1)?));
+    let Some((key, value)) = line.and_then(|line| line.split_once('=')) else { return error };
+    let value = value.split('#').next().unwrap_or_default().trim();
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || "_-./:~".contains(c);
+    if !value.starts_with(|c: char| c.is_ascii_alphabetic() || "/~.".contains(c)) || !value.chars().all(is_bare) {
+        return error;
+    }
+    // What the parser says depends on the first letter: that of `file` could be `false`.
+    let place = error.message().split(": ").next().unwrap_or_default();
+    let message = format!("{place}: a text stands in quotes; write `{} = \"{value}\"`", key.trim());
+    Error::new(error.kind(), message)
 }
 
 /// Puts before the message where the key of the error stands.
@@ -84,8 +107,13 @@ fn read(
     table.table("redaction", |redaction| {
         set(&mut settings.redaction, redaction.boolean("enabled")?);
         settings.redacted_keys.extend(redaction.texts("keys")?.unwrap_or_default());
-        Ok(())
+        settings.rules.read(redaction)
     })?;
+    for name in SECTIONS {
+        if !matches!(table.value(name), None | Some(Value::Table(_))) {
+            return Err(table.error(name, format!("`{name}` must be a table")));
+        }
+    }
     match table.value("provider") {
         None | Some(Value::Table(_)) => Ok(()),
         Some(_) => Err(table.error("provider", "`provider` must be a table with one table for each provider")),
@@ -269,6 +297,12 @@ mod tests {
             ("[sampler]\nratio = 1.5", "spandrel.toml:2:1: the sampling ratio must be a number from 0 to 1, not 1.5"),
             ("[sampler]\ntype = 'raito'", "spandrel.toml:2:1: there is no sampler `raito`; did you mean `ratio`?"),
             ("type = ", "spandrel.toml:1:8: "),
+            ("type = file", "spandrel.toml:1:8: a text stands in quotes; write `type = \"file\"`"),
+            (
+                "\n[provider.file]\n path = /var/log/x.jsonl # here",
+                "spandrel.toml:3:9: a text stands in quotes; write `path = \"/var/log/x.jsonl\"`",
+            ),
+            ("type = 'file", "spandrel.toml:1:13: invalid literal string, expected `'`"),
             ("type = 3", "spandrel.toml:1:1: `type` must be the name of a provider or a list of names"),
             (
                 "[batch]\non_full = 'wait'",

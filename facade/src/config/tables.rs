@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use spandrel_plugin_api::config::{Positions, Table, Value};
 use spandrel_plugin_api::{Error, ErrorKind};
 
@@ -62,6 +64,36 @@ impl ProviderTables {
             None => error,
         };
         error.with_context("provider", name)
+    }
+}
+
+/// The tables that crates on top of the facade read, each by its name.
+pub(crate) const SECTIONS: [&str; 2] = ["ai", "prices"];
+
+/// The tables of [`SECTIONS`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SectionTables(Table);
+
+impl SectionTables {
+    /// Adds what a document says; a key that is there already gets the new value.
+    pub(super) fn merge(&mut self, name: &str, table: Table) {
+        let mut tables = Table::default();
+        tables.set(&[name], Value::Table(table));
+        self.0.merge(tables);
+    }
+
+    /// Sets a key from a variable.
+    pub(super) fn set(&mut self, path: &[&str], value: &str) {
+        self.0.set(path, guess(value));
+    }
+
+    /// Each table as TOML text.
+    pub(crate) fn texts(&self) -> BTreeMap<String, String> {
+        let text = |name: &&str| match self.0.get(name) {
+            Some(Value::Table(table)) => Some(((*name).to_owned(), table.to_string())),
+            _ => None,
+        };
+        SECTIONS.iter().filter_map(text).collect()
     }
 }
 

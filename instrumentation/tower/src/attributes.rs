@@ -2,6 +2,8 @@
 //!
 //! Source: OpenTelemetry semantic conventions 1.44, HTTP server spans, gRPC server
 //! spans, session and user.
+//!
+//! What `spandrel-api-client` has, too, is written in both: see `integration-tests/tests/conventions.rs`.
 
 pub(crate) const CLIENT_ADDRESS: &str = "client.address";
 pub(crate) const ERROR_TYPE: &str = "error.type";
@@ -47,8 +49,28 @@ pub(crate) const SERVICE_ERROR: &str = "service";
 /// What an error within the response body is.
 pub(crate) const BODY_ERROR: &str = "body";
 
-/// Parameters of the query whose values are replaced in `url.query`; the same as
-/// in those of `spandrel-api-client`.
+/// What a status of gRPC is called, by its number.
+pub(crate) const RPC_STATUS_CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
+
+/// Parameters of the query whose values are replaced in `url.query`.
 pub(crate) const SECRET_PARAMETERS: [&str; 7] = [
     "AWSAccessKeyId",
     "Signature",

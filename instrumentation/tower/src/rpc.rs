@@ -11,27 +11,6 @@ use crate::request::Head;
 pub(crate) const SYSTEM: &str = "grpc";
 pub(crate) const UNIMPLEMENTED: &str = "UNIMPLEMENTED";
 
-/// Status codes by their number.
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    UNIMPLEMENTED,
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
 /// The method that a request of gRPC calls.
 pub(crate) struct Rpc {
     /// The path without its first slash.
@@ -88,7 +67,7 @@ fn is_method(path: &str) -> bool {
 pub(crate) fn status(headers: &HeaderMap) -> Option<&'static str> {
     let number: Option<usize> = headers.get("grpc-status")?.to_str().ok().and_then(|number| number.parse().ok());
     // What is no code is to be taken as UNKNOWN.
-    Some(number.and_then(|number| CODES.get(number)).unwrap_or(&CODES[2]))
+    Some(number.and_then(|number| attributes::RPC_STATUS_CODES.get(number)).copied().unwrap_or("UNKNOWN"))
 }
 
 /// The others are the fault of the caller, and errors there.

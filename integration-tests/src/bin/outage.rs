@@ -5,7 +5,6 @@
 //!   what arrived: for 20 s at 65 spans/s as it stands; for ten minutes `--spans 601000 --rate 1000 --outage-s 600 --spool DIR`.
 //! - `outage record URL FIRST COUNT RATE` is that service. `outage written URL COUNT` says how many of its spans are
 //!   on disk until it is killed, and `outage drain URL` exports what others left.
-//! - `outage shutdowns TRIALS DEADLINE_MS` measures how long shutdowns take with backends of all kinds.
 
 use std::error::Error;
 use std::io::{BufRead, BufReader, Write};
@@ -14,9 +13,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use spandrel::{self as tracing, SpanExporter, Tracer};
+use spandrel::{self as tracing, Tracer};
 use spandrel_integration_tests::backend::{Backend, Mood};
-use spandrel_plugin_api::SpanBatch;
 use spandrel_provider_otlp::OtlpFactory;
 
 type Failure = Box<dyn Error>;
@@ -31,8 +29,7 @@ fn main() -> Result<(), Failure> {
         ["record", url, first, count, rate] => record(url, first.parse()?, count.parse()?, rate.parse()?),
         ["written", url, count] => written(url, count.parse()?),
         ["drain", url] => drain(url),
-        ["shutdowns", trials, deadline] => shutdowns(trials.parse()?, Duration::from_millis(deadline.parse()?)),
-        _ => Err("say `run`, `record`, `written`, `drain` or `shutdowns`; see the head of the source".into()),
+        _ => Err("say `run`, `record`, `written` or `drain`; see the head of the source".into()),
     }
 }
 
@@ -167,46 +164,4 @@ fn drain(url: &str) -> Result<(), Failure> {
     tracer.flush(LONG)?;
     println!("{}", tracer.stats());
     Ok(())
-}
-
-fn shutdowns(trials: u32, deadline: Duration) -> Result<(), Failure> {
-    let moods = [Mood::Healthy, Mood::Away, Mood::Hung, Mood::Dripping];
-    let backends = moods.map(Backend::start);
-    let limit = deadline + Duration::from_millis(100);
-    let (mut within, mut all) = (0, 0);
-    for kind in 0..6 {
-        let mut longest = Duration::ZERO;
-        for _ in 0..trials.div_ceil(6) {
-            let tracer = match kind {
-                4 => tracing::builder().exporter("panics", || Faulty { panics: true }).build()?,
-                5 => tracing::builder().exporter("blocks", || Faulty { panics: false }).build()?,
-                kind => tracer(&backends[kind].url())?,
-            };
-            tracer.context().within(|| (0..10).for_each(|_| tracing::with_span("op", |_| ())));
-            let began = Instant::now();
-            let _ = tracer.shutdown(deadline);
-            let took = began.elapsed();
-            // A second one is harmless.
-            let _ = tracer.shutdown(Duration::ZERO);
-            assert!(tracer.stats().is_balanced(), "{}", tracer.stats());
-            longest = longest.max(took);
-            (within, all) = (within + u32::from(took <= limit), all + 1);
-        }
-        let name = ["healthy", "refusing", "hung", "slow drip", "panicking", "blocked"][kind];
-        println!("{name}: at most {:.1} ms", longest.as_secs_f64() * 1e3);
-    }
-    println!("{within} of {all} within {} ms + 100 ms", deadline.as_millis());
-    Ok(())
-}
-
-struct Faulty {
-    panics: bool,
-}
-
-impl SpanExporter for Faulty {
-    fn export(&mut self, _: &SpanBatch<'_>) -> Result<(), tracing::Error> {
-        assert!(!self.panics, "by the trial");
-        std::thread::sleep(LONG);
-        Ok(())
-    }
 }

@@ -26,6 +26,7 @@ spandrel_conformance::suite!(console_json, super::console("json"));
 spandrel_conformance::suite!(memory_and_file, super::memory_and_file());
 spandrel_conformance::suite!(otlp_as_protobuf, super::otlp("http/protobuf"));
 spandrel_conformance::suite!(otlp_as_json, super::otlp("http/json"));
+spandrel_conformance::suite!(otlp_over_grpc, super::otlp("grpc"));
 
 fn noop() -> Subject {
     let start = |resource: &Resource| {

@@ -19,7 +19,8 @@ spandrel_conformance::suite!(noop, super::noop());
 spandrel_conformance::suite!(memory, super::memory());
 spandrel_conformance::suite!(file, super::file());
 spandrel_conformance::suite!(file_as_log, super::file_as_log());
-spandrel_conformance::suite!(otlp, super::otlp());
+spandrel_conformance::suite!(otlp, super::otlp("http/protobuf"));
+spandrel_conformance::suite!(otlp_over_grpc, super::otlp("grpc"));
 spandrel_conformance::suite!(live, super::live());
 spandrel_conformance::suite!(journal, super::journal());
 
@@ -43,10 +44,10 @@ fn file_as_log() -> Subject {
     })
 }
 
-fn otlp() -> Subject {
-    subject("otlp, loaded", "otlp", |resource| {
+fn otlp(protocol: &'static str) -> Subject {
+    subject(&format!("otlp with protocol {protocol}, loaded"), "otlp", move |resource| {
         let sink = OtlpSink::new();
-        start("otlp", &sink.config("http/protobuf"), resource).read_by(move || sink.spans())
+        start("otlp", &sink.config(protocol), resource).read_by(move || sink.spans())
     })
 }
 

@@ -103,6 +103,39 @@ pub async fn never() -> ! {
     panic!("by intention")
 }
 
+/// Documented.
+///
+/// # Errors
+///
+/// Never.
+#[traced(tool(id = id), record(item.price), capture(args, result), err, as tool)]
+pub fn operation(id: &str, item: &Item) -> Result<u32, String> {
+    tool.set_attribute("twice", item.price * 2);
+    Ok(item.price)
+}
+
+/// Documented.
+///
+/// # Errors
+///
+/// Never.
+#[traced(llm(provider = "openai", model = model), capture(args, result), err)]
+pub async fn operation_async(model: &str, item: &Item) -> Result<u32, String> {
+    tokio::task::yield_now().await;
+    Ok(item.price)
+}
+
+/// Documented.
+#[traced(agent)]
+#[rustfmt::skip]
+pub async fn operation_in_one_line() -> u32 { 7 }
+
+/// Documented.
+#[traced(agent, as agent)]
+pub fn operation_that_makes_a_future() -> impl Future<Output = ()> {
+    async move { agent.set_attribute("a", 1) }
+}
+
 #[tokio::test]
 async fn they_run() {
     let item = Item { price: 1 };
@@ -114,7 +147,11 @@ async fn they_run() {
         unit(moves(vec![])).await;
         empty_async().await;
         future(true).await.unwrap();
+        operation("id", &item).unwrap();
+        operation_async("gpt-4o", &item).await.unwrap();
+        operation_in_one_line().await;
+        operation_that_makes_a_future().await;
     })
     .await;
-    assert_eq!(trace.spans().len(), 8);
+    assert_eq!(trace.spans().len(), 12);
 }

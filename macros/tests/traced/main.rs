@@ -5,6 +5,7 @@ mod errors;
 mod functions;
 mod futures;
 mod lints;
+mod operations;
 mod outside;
 mod values;
 

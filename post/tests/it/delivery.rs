@@ -2,10 +2,10 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 use spandrel_plugin_api::{Error, ErrorKind, SpanBatch, SpanView};
-use spandrel_post::testing::{TestServer, answer};
-use spandrel_post::{Delivery, Encode};
+use spandrel_post::testing::{TestServer, answer, settings};
+use spandrel_post::{Delivery, Encode, Endpoint};
 
-use crate::{client, settings};
+use crate::SERVER;
 
 /// Writes the names of the spans; those with different first letters do not go together.
 struct Names;
@@ -36,7 +36,7 @@ fn send(delivery: &mut Delivery, names: &str) -> Result<(), Error> {
 
 /// Requests of at most 8 bytes.
 fn delivery(server: &TestServer) -> Delivery {
-    Delivery::new(client(&server.url("/"), &settings()).unwrap()).with_limit(8)
+    Delivery::new(SERVER, Endpoint::parse(&server.url("/"), SERVER.usual).unwrap(), settings()).unwrap().with_limit(8)
 }
 
 fn bodies(server: &TestServer, count: usize) -> Vec<String> {
@@ -117,11 +117,12 @@ fn a_batch_that_cannot_be_read_is_not_sent() {
 }
 
 #[test]
-fn a_child_leaves_the_connection_to_its_parent() {
-    let server = TestServer::start(&[]);
-    let mut first = delivery(&server);
-    send(&mut first, "a").unwrap();
-    first.abandon();
-    send(&mut delivery(&server), "b").unwrap();
-    assert_eq!([server.request().connection, server.request().connection], [0, 1]);
+fn a_child_leaves_connection_and_unfinished_batch_to_its_parent() {
+    let server = TestServer::start(&[TAKEN, BUSY]);
+    let mut delivery = delivery(&server);
+    send(&mut delivery, "a b").unwrap_err();
+    delivery.on_fork();
+    send(&mut delivery, "a b").unwrap();
+    let found = (0..4).map(|_| server.request()).map(|request| (request.body, request.connection));
+    assert_eq!(found.collect::<Vec<_>>(), [("a", 0), ("b", 0), ("a", 1), ("b", 1)].map(|(a, n)| (a.into(), n)));
 }

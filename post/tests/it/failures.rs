@@ -41,7 +41,11 @@ fn anything_else_is_final_and_says_what_to_do() {
         ),
         ("413 Content Too Large", ErrorKind::Internal, Some("lower batch.max_bytes")),
         ("500 Internal Server Error", ErrorKind::Internal, None),
-        ("501 Not Implemented", ErrorKind::Internal, None),
+        (
+            "501 Not Implemented",
+            ErrorKind::ConfigInvalid,
+            Some("check provider.test.endpoint; it is usually like http://localhost:1/spans"),
+        ),
     ] {
         let error = refused(status, "retry-after: 3\r\n", "");
         assert_eq!((error.kind(), error.retry_after(), error.context("remedy")), (kind, None, remedy), "{status}");

@@ -28,6 +28,8 @@ pub enum Format {
     Otlp,
     /// One structured log line per span.
     Log,
+    /// The same in a fixed set of keys, for parsers that refuse others.
+    JsonLog,
 }
 
 /// What written lines survive.
@@ -103,7 +105,7 @@ impl FileConfig {
 
 impl FromTable for FileConfig {
     fn from_table(table: &mut Reader<'_>) -> Result<Self, Error> {
-        let formats = [("otlp", Format::Otlp), ("log", Format::Log)];
+        let formats = [("otlp", Format::Otlp), ("log", Format::Log), ("json-log", Format::JsonLog)];
         let durabilities =
             [("process", Durability::Process), ("interval", Durability::Interval), ("every", Durability::Every)];
         let default = Self::default();

@@ -12,9 +12,12 @@ pub(crate) fn encode(out: &mut Vec<u8>, format: Format, batch: &SpanBatch<'_>) -
             json::write_batch(out, batch)?;
             out.push(b'\n');
         }
-        Format::Log => {
+        Format::Log | Format::JsonLog => {
             for span in batch.spans() {
-                write_log_line(out, &span?);
+                match format {
+                    Format::JsonLog => write_json_log_line(out, &span?),
+                    _ => write_log_line(out, &span?),
+                }
                 out.push(b'\n');
             }
         }
@@ -30,7 +33,7 @@ fn write_log_line(out: &mut Vec<u8>, span: &SpanView<'_>) {
         Status::Error(message) => ("ERROR", "ERROR", message),
     };
     json::object(out, |line| {
-        line.display("timestamp", &Utc::from_unix_ms(span.end().unix_nanos() / 1_000_000));
+        line.display("timestamp", &Utc::from_unix_ms(span.end().unix_nanos() / NANOS_PER_MS));
         line.text("level", level);
         line.display("message", &format_args!("TRACE: {}", span.name()));
         line.object("trace", |trace| {
@@ -53,14 +56,51 @@ fn write_log_line(out: &mut Vec<u8>, span: &SpanView<'_>) {
             for event in span.events() {
                 events.object(|object| {
                     object.text("name", event.name());
-                    // Milliseconds since 1970-01-01 UTC.
-                    object.number("timestamp", event.time().unix_nanos() / 1_000_000);
+                    object.number("timestamp", event.time().unix_nanos() / NANOS_PER_MS);
                     object.attributes("attributes", &[event.attributes()]);
                 });
             }
         });
     });
 }
+
+/// Appends a span as a structured log line that has always the same keys.
+///
+/// Source: the document of the AI Storefront's tracing, "LLM Call Tracing" and "Chat Turn Tracing".
+fn write_json_log_line(out: &mut Vec<u8>, span: &SpanView<'_>) {
+    // There, what has not failed is OK.
+    let (level, status) = match span.status() {
+        Status::Unset | Status::Ok => ("INFO", "OK"),
+        Status::Error(_) => ("ERROR", "ERROR"),
+    };
+    json::object(out, |line| {
+        line.display("timestamp", &Utc::from_unix_ms(span.end().unix_nanos() / NANOS_PER_MS));
+        line.text("level", level);
+        line.display("message", &format_args!("TRACE: {}", span.name()));
+        line.object("trace", |trace| {
+            trace.display("traceId", &span.trace_id());
+            trace.display("spanId", &span.span_id());
+            trace.text("operation", span.name());
+            trace.display("duration", &format_args!("{}ms", span.duration_nanos() / NANOS_PER_MS));
+            trace.text("status", status);
+        });
+        // Those of the span win over those of the resource.
+        line.attributes("attributes", &[span.resource(), span.attributes()]);
+        if span.events().next().is_some() {
+            line.array("events", |events| {
+                for event in span.events() {
+                    events.object(|object| {
+                        object.text("name", event.name());
+                        object.number("timestamp", event.time().unix_nanos() / NANOS_PER_MS);
+                    });
+                }
+            });
+        }
+    });
+}
+
+/// Times of logs are milliseconds since 1970-01-01 UTC.
+const NANOS_PER_MS: u64 = 1_000_000;
 
 /// Nanoseconds, shown in milliseconds: `4283ms`, `0.153ms`.
 ///

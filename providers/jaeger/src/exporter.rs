@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use spandrel_plugin_api::{Error, Host, Provider, ProviderFactory, SpanBatch, SpanExporter, config};
-use spandrel_post::{Client, Delivery};
+use spandrel_post::Delivery;
 
 use crate::config::{Format, JaegerConfig, SERVER};
 use crate::encode::Thrift;
@@ -33,10 +33,8 @@ impl ProviderFactory for JaegerFactory {
 /// recorder, with the same batch.
 #[derive(Debug)]
 pub struct JaegerExporter {
-    config: JaegerConfig,
     format: Format,
-    /// `None` in the child of a fork until the next batch, and after shutdown.
-    delivery: Option<Delivery>,
+    delivery: Delivery,
 }
 
 impl JaegerExporter {
@@ -46,38 +44,25 @@ impl JaegerExporter {
     ///
     /// [`ConfigInvalid`](spandrel_plugin_api::ErrorKind::ConfigInvalid) with the key in the context `key`.
     pub fn new(config: JaegerConfig) -> Result<Self, Error> {
-        let (_, format) = config.check()?;
-        let delivery = Some(connect(&config)?);
-        Ok(Self { config, format, delivery })
+        let (endpoint, format) = config.check()?;
+        Ok(Self { format, delivery: Delivery::new(SERVER, endpoint, config.http)? })
     }
 }
 
 impl SpanExporter for JaegerExporter {
     fn export(&mut self, batch: &SpanBatch<'_>) -> Result<(), Error> {
-        let delivery = match &mut self.delivery {
-            Some(delivery) => delivery,
-            none => none.insert(connect(&self.config)?),
-        };
         match self.format {
-            Format::Thrift => delivery.send(batch, &Thrift),
-            Format::Otlp => otlp::send(delivery.client(), batch),
+            Format::Thrift => self.delivery.send(batch, &Thrift),
+            Format::Otlp => otlp::send(self.delivery.client()?, batch),
         }
     }
 
     fn on_fork(&mut self) {
-        if let Some(delivery) = self.delivery.take() {
-            delivery.abandon();
-        }
+        self.delivery.on_fork();
     }
 
     fn shutdown(&mut self, _deadline: Duration) -> Result<(), Error> {
-        // Nothing waits here: a batch has left when `export` returns.
-        self.delivery = None;
+        self.delivery.close();
         Ok(())
     }
-}
-
-fn connect(config: &JaegerConfig) -> Result<Delivery, Error> {
-    let (endpoint, _) = config.check()?;
-    Ok(Delivery::new(Client::new(SERVER, endpoint, &config.http)?))
 }

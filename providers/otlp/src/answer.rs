@@ -1,62 +1,32 @@
 //! The messages that servers answer with.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::{Deserialize, Deserializer};
 use spandrel_plugin_api::Error;
 use spandrel_plugin_api::wire::{Field, Fields};
+use spandrel_post::Taken;
 
-use std::time::Duration;
-
-/// What became of the spans of a request that was taken.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Taken {
-    /// How many were refused.
-    pub(crate) rejected: u64,
-    /// Why, or a hint although none was.
-    pub(crate) message: String,
-}
-
-impl Taken {
-    /// Reads an `ExportTraceServiceResponse`.
-    ///
-    /// Source: opentelemetry-proto, `trace_service.proto`.
-    pub(crate) fn from_protobuf(message: &[u8]) -> Result<Self, Error> {
-        let mut taken = Self::default();
-        for field in Fields::new(message) {
-            let (1, Field::Len(partial)) = field? else { continue };
-            for field in Fields::new(partial) {
-                match field? {
-                    // A negative number is nonsense.
-                    (1, Field::Varint(rejected)) => taken.rejected = i64::max(rejected as i64, 0) as u64,
-                    (2, Field::Len(text)) => taken.message = String::from_utf8_lossy(text).into_owned(),
-                    _ => {}
-                }
-            }
-        }
-        Ok(taken)
+/// Reads an `ExportTraceServiceResponse` as JSON.
+pub(crate) fn taken_from_json(text: &[u8]) -> Result<Taken, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Response {
+        #[serde(default, rename = "partialSuccess", alias = "partial_success")]
+        partial: Option<Partial>,
     }
-
-    /// Reads the same as JSON.
-    pub(crate) fn from_json(text: &[u8]) -> Result<Self, serde_json::Error> {
-        #[derive(Deserialize)]
-        struct Response {
-            #[serde(default, rename = "partialSuccess", alias = "partial_success")]
-            partial: Option<Partial>,
-        }
-        #[derive(Deserialize)]
-        struct Partial {
-            #[serde(default, rename = "rejectedSpans", alias = "rejected_spans", deserialize_with = "int64")]
-            rejected: u64,
-            #[serde(default, rename = "errorMessage", alias = "error_message")]
-            message: Option<String>,
-        }
-        let response: Response = serde_json::from_slice(text)?;
-        let taken =
-            |partial: Partial| Self { rejected: partial.rejected, message: partial.message.unwrap_or_default() };
-        Ok(response.partial.map(taken).unwrap_or_default())
+    #[derive(Deserialize)]
+    struct Partial {
+        #[serde(default, rename = "rejectedSpans", alias = "rejected_spans", deserialize_with = "int64")]
+        rejected: u64,
+        #[serde(default, rename = "errorMessage", alias = "error_message")]
+        message: Option<String>,
     }
+    let response: Response = serde_json::from_slice(text)?;
+    let taken = |partial: Partial| Taken { rejected: partial.rejected, message: partial.message.unwrap_or_default() };
+    Ok(response.partial.map(taken).unwrap_or_default())
 }
 
 /// Protobuf writes 64-bit integers into JSON as texts, and reads both.
@@ -151,7 +121,7 @@ fn retry_info(any: &[u8]) -> Result<Option<Duration>, Error> {
 mod tests {
     use std::time::Duration;
 
-    use super::{RpcStatus, Taken};
+    use super::{RpcStatus, Taken, taken_from_json};
 
     #[test]
     fn json_is_read_in_all_its_forms() {
@@ -166,10 +136,10 @@ mod tests {
             (r#"{"partialSuccess":{"rejectedSpans":-1}}"#, taken(0, "")),
             (r#"{"partial_success":{"rejected_spans":1,"error_message":"y"}}"#, taken(1, "y")),
         ] {
-            assert_eq!(Taken::from_json(text.as_bytes()).unwrap(), expected, "{text}");
+            assert_eq!(taken_from_json(text.as_bytes()).unwrap(), expected, "{text}");
         }
         for text in ["", "<html>", r#"{"partialSuccess":{"rejectedSpans":"x"}}"#, &"[".repeat(1 << 20)] {
-            assert!(Taken::from_json(text.as_bytes()).is_err());
+            assert!(taken_from_json(text.as_bytes()).is_err());
         }
     }
 

@@ -3,11 +3,12 @@ use std::path::PathBuf;
 
 use reqwest::Proxy;
 use reqwest::header::HeaderMap;
+use spandrel_plugin_api::Error;
 use spandrel_plugin_api::config::{FromTable, Reader};
-use spandrel_plugin_api::{Error, ErrorKind};
+use spandrel_post::text::without_secrets;
+use spandrel_post::{Settings, check_timeout, invalid};
 
-use crate::endpoint::{Endpoint, is_for_grpc, without_secrets};
-use crate::headers;
+use crate::endpoint::{Endpoint, is_for_grpc};
 
 /// The table `[provider.otlp]`.
 ///
@@ -76,13 +77,7 @@ impl OtlpConfig {
                 "enable the cargo feature `zstd` of spandrel (or of the plugin), or set \"gzip\"",
             ));
         }
-        if self.timeout_ms == 0 {
-            return Err(invalid(
-                "timeout_ms",
-                "`timeout_ms` must be at least 1, because no request is answered in no time",
-            )
-            .with_context("remedy", "set it to 10000, the default, or leave it out"));
-        }
+        check_timeout(self.timeout_ms)?;
         if let Some(missing) = match (&self.client_certificate, &self.client_key) {
             (Some(_), None) => Some("client_key"),
             (None, Some(_)) => Some("client_certificate"),
@@ -128,20 +123,21 @@ impl FromTable for OtlpConfig {
         let default = Self::default();
         let endpoint = table.text("endpoint")?;
         let protocol = table.choice("protocol", &protocols)?;
+        let Settings { headers, timeout_ms, proxy, certificate, .. } = Settings::from_table(table)?;
         Ok(Self {
             endpoint: endpoint.map(str::to_owned),
             protocol: protocol.unwrap_or(match endpoint {
                 Some(endpoint) if is_for_grpc(endpoint) => Protocol::Grpc,
                 _ => default.protocol,
             }),
-            headers: headers::read(table)?,
+            headers,
             compression: table.choice("compression", &compressions)?.unwrap_or(default.compression),
-            timeout_ms: table.integer("timeout_ms")?.unwrap_or(default.timeout_ms),
+            timeout_ms,
             insecure: table.boolean("insecure")?.unwrap_or(default.insecure),
-            certificate: table.text("certificate")?.map(PathBuf::from),
+            certificate,
             client_certificate: table.text("client_certificate")?.map(PathBuf::from),
             client_key: table.text("client_key")?.map(PathBuf::from),
-            proxy: table.text("proxy")?.map(str::to_owned),
+            proxy,
         })
     }
 }
@@ -178,10 +174,6 @@ impl fmt::Debug for OtlpConfig {
             .field("proxy", &self.proxy.as_deref().map(without_secrets))
             .finish()
     }
-}
-
-pub(crate) fn invalid(key: &'static str, message: impl Into<String>) -> Error {
-    Error::new(ErrorKind::ConfigInvalid, message).with_context("key", key)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
-use std::hash::{DefaultHasher, Hasher};
 use std::time::{Duration, SystemTime};
 
 use spandrel_plugin_api::diagnostics::RateLimit;
 use spandrel_plugin_api::{Error, ErrorKind, Host, Provider, ProviderFactory, SpanBatch, SpanExporter, config};
+use spandrel_post::{Progress, Taken, Unfinished};
 
-use crate::answer::Taken;
 use crate::config::{OtlpConfig, Protocol};
 use crate::encode::{self, LIMIT};
 use crate::endpoint::Endpoint;
@@ -42,18 +41,7 @@ pub struct OtlpExporter {
     endpoint: Endpoint,
     /// `None` in the child of a fork until the next batch, and after shutdown.
     transport: Option<Transport>,
-    /// What was done of a batch that is to be tried again.
-    unfinished: Option<(u64, Progress)>,
-}
-
-/// How far a batch has come that is sent in several requests.
-#[derive(Debug, Default)]
-struct Progress {
-    /// The first so many spans were sent, or given up.
-    done: usize,
-    lost: u64,
-    /// Why the first of them were lost.
-    error: Option<Error>,
+    unfinished: Unfinished,
 }
 
 impl OtlpExporter {
@@ -65,19 +53,19 @@ impl OtlpExporter {
     pub fn new(config: OtlpConfig) -> Result<Self, Error> {
         let endpoint = config.check()?;
         let transport = Some(Transport::new(&config, &endpoint)?);
-        Ok(Self { config, endpoint, transport, unfinished: None })
+        Ok(Self { config, endpoint, transport, unfinished: Unfinished::default() })
     }
 
     /// Sends what is not done yet of the spans from `first` on; an error is to be tried again.
     fn send(&mut self, batch: &SpanBatch<'_>, first: usize, progress: &mut Progress) -> Result<(), Error> {
         let spans = batch.span_count();
-        if spans == 0 || first + spans <= progress.done {
+        if spans == 0 || first + spans <= progress.done() {
             return Ok(());
         }
         let refused = match encode::body(&self.config, batch) {
             Ok(Some(body)) => match self.request(body) {
                 Ok(taken) => {
-                    progress.done += spans;
+                    progress.took(spans);
                     self.note(taken, spans, progress);
                     return Ok(());
                 }
@@ -120,9 +108,8 @@ impl OtlpExporter {
             if taken.message.is_empty() { error } else { error.with_context("said", &taken.message) }
         };
         if rejected > 0 {
-            progress.lost += rejected;
             let message = format!("the collector refused {rejected} of {spans} span(s)");
-            progress.error.get_or_insert_with(|| told(ErrorKind::SpansLost, message));
+            progress.refuse(rejected, told(ErrorKind::SpansLost, message).with_spans_lost(rejected));
         } else if !taken.message.is_empty() {
             static LIMIT: RateLimit = RateLimit::new();
             let message = "the collector took the spans and warns".to_owned();
@@ -132,27 +119,17 @@ impl OtlpExporter {
 }
 
 impl SpanExporter for OtlpExporter {
+    fn destination(&self) -> String {
+        self.endpoint.to_string()
+    }
+
     fn export(&mut self, batch: &SpanBatch<'_>) -> Result<(), Error> {
-        let mut progress = match self.unfinished.take() {
-            Some((of, progress)) if of == fingerprint(batch) => progress,
-            _ => Progress::default(),
-        };
+        let mut progress = self.unfinished.resume(batch);
         if let Err(error) = self.send(batch, 0, &mut progress) {
-            if progress.done > 0 {
-                self.unfinished = Some((fingerprint(batch), progress));
-            }
+            self.unfinished.keep(batch, progress);
             return Err(error);
         }
-        let Progress { lost, error, .. } = progress;
-        match error {
-            None => Ok(()),
-            Some(error) if error.kind() == ErrorKind::SpansLost => Err(error.with_spans_lost(lost)),
-            Some(error) if lost == batch.span_count() as u64 => Err(error),
-            Some(error) => {
-                let message = format!("{lost} of {} spans were not taken", batch.span_count());
-                Err(Error::new(ErrorKind::SpansLost, message).with_spans_lost(lost).with_source(error))
-            }
-        }
+        progress.finish(batch.span_count())
     }
 
     fn on_idle(&mut self) {
@@ -165,7 +142,7 @@ impl SpanExporter for OtlpExporter {
         if let Some(transport) = self.transport.take() {
             transport.abandon();
         }
-        self.unfinished = None;
+        self.unfinished = Unfinished::default();
     }
 
     fn shutdown(&mut self, _deadline: Duration) -> Result<(), Error> {
@@ -175,22 +152,7 @@ impl SpanExporter for OtlpExporter {
     }
 }
 
-impl Progress {
-    fn lose(&mut self, spans: usize, error: Error) {
-        self.done += spans;
-        self.lost += spans as u64;
-        self.error.get_or_insert(error);
-    }
-}
-
 fn too_large() -> Error {
     let message = format!("a span is too large for a request of less than {LIMIT} bytes");
-    Error::new(ErrorKind::SpansLost, message).with_context("remedy", "limit the length of its texts")
-}
-
-/// Tells batches apart; only those that were sent by halves need it.
-fn fingerprint(batch: &SpanBatch<'_>) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    batch.parts().iter().for_each(|part| hasher.write(part));
-    hasher.finish()
+    Error::new(ErrorKind::SpansLost, message).with_context("remedy", "limit the length of its texts").with_spans_lost(1)
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
 use spandrel_plugin_api::{Error, ErrorKind};
+use spandrel_post::text::percent_decoded;
+use spandrel_post::{Taken, retry_after};
 
-use crate::answer::{RpcStatus, Taken};
+use crate::answer::RpcStatus;
 use crate::encode::FRAME_HEAD;
-use crate::retry_after;
-use crate::text::percent_decoded;
 use crate::transport::Answer;
 
 /// Source: OTLP specification 1.x, "OTLP/gRPC", table of retryable codes and "Throttling";

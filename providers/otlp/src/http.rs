@@ -4,10 +4,10 @@ use std::time::SystemTime;
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use spandrel_plugin_api::{Error, ErrorKind};
+use spandrel_post::text::without_secrets;
+use spandrel_post::{Taken, retry_after};
 
-use crate::answer::{RpcStatus, Taken};
-use crate::endpoint::without_secrets;
-use crate::retry_after;
+use crate::answer::{RpcStatus, taken_from_json};
 use crate::transport::Answer;
 
 /// Source: OTLP specification 1.x, "OTLP/HTTP Response", "Retryable Response Codes".
@@ -17,7 +17,7 @@ pub(crate) fn judge(answer: &Answer<'_>, now: SystemTime) -> Result<Taken, Error
     }
     let kind = match answer.status.as_u16() {
         429 | 502 | 503 | 504 => ErrorKind::Unavailable,
-        300..=399 | 401 | 403..=405 | 415 => ErrorKind::ConfigInvalid,
+        300..=399 | 401 | 403..=405 | 415 | 501 => ErrorKind::ConfigInvalid,
         _ => ErrorKind::Internal,
     };
     let mut error = Error::new(kind, format!("the collector answered {}", answer.status));
@@ -42,7 +42,7 @@ pub(crate) fn judge(answer: &Answer<'_>, now: SystemTime) -> Result<Taken, Error
 /// cannot be read is no objection.
 fn taken(answer: &Answer<'_>) -> Taken {
     let taken = match content_type(answer) {
-        "application/json" => Taken::from_json(&answer.body).ok(),
+        "application/json" => taken_from_json(&answer.body).ok(),
         "text/html" => Some(Taken {
             rejected: 0,
             message: "the answer is a web page, so the endpoint may not be that of a collector".to_owned(),
@@ -76,8 +76,13 @@ fn remedy(answer: &Answer<'_>) -> Option<&'static str> {
         401 | 403 => "check the credentials in provider.otlp.headers",
         407 => "check the credentials in provider.otlp.proxy",
         404 | 405 => "check the path of provider.otlp.endpoint; it is usually /v1/traces",
+        501 => "the endpoint does not take traces at this path; it is usually /v1/traces",
         413 => "lower batch.max_bytes",
-        415 if is_json => "set provider.otlp.protocol = \"http/protobuf\"",
+        // Not every server reads NaN and infinity there, or JSON at all.
+        400 if is_json && is_compressed => {
+            "set provider.otlp.protocol = \"http/protobuf\"; if that does not help, provider.otlp.compression = \"none\""
+        }
+        400 | 415 if is_json => "set provider.otlp.protocol = \"http/protobuf\"",
         // Not every server notices that it cannot unpack the request.
         400 | 415 if is_compressed => "set provider.otlp.compression = \"none\"",
         415 => "check that provider.otlp.endpoint is that of a collector",

@@ -6,9 +6,7 @@ mod exporter;
 
 mod encode;
 mod endpoint;
-mod headers;
 mod split;
-mod text;
 
 mod failure;
 #[cfg(feature = "tls")]
@@ -21,7 +19,6 @@ mod transport;
 mod answer;
 mod grpc;
 mod http;
-mod retry_after;
 
 pub use config::{Compression, OtlpConfig, Protocol};
 pub use exporter::{OtlpExporter, OtlpFactory};

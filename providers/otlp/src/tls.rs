@@ -7,8 +7,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use spandrel_plugin_api::{Error, ErrorKind};
+use spandrel_post::invalid;
 
-use crate::config::{OtlpConfig, Protocol, invalid};
+use crate::config::{OtlpConfig, Protocol};
 use crate::endpoint::Endpoint;
 
 /// Sets up TLS.

@@ -4,13 +4,13 @@ use http_body_util::BodyExt;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{Body, Client, StatusCode, redirect, retry};
 use spandrel_plugin_api::{Error, ErrorKind};
+use spandrel_post::text::quoted;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::config::{OtlpConfig, Protocol};
 use crate::encode;
 use crate::endpoint::Endpoint;
 use crate::failure::Failure;
-use crate::text::quoted;
 use crate::tls;
 
 /// Carries requests to the collector.
@@ -123,9 +123,7 @@ impl Answer<'_> {
 
     /// What the server said, without what it may have repeated of the headers sent to it.
     pub(crate) fn quoted(&self, said: &str) -> String {
-        let values = self.sent.values().filter(|value| value.is_sensitive()).filter_map(|value| value.to_str().ok());
-        // `Bearer x` may be repeated as `x`; shorter words are no secrets, but parts of any text.
-        quoted(said.as_bytes(), values.flat_map(str::split_whitespace).filter(|word| word.len() >= 6))
+        quoted(said.as_bytes(), self.sent)
     }
 }
 

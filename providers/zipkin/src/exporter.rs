@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use spandrel_plugin_api::{Error, Host, Provider, ProviderFactory, SpanBatch, SpanExporter, config};
-use spandrel_post::{Client, Delivery};
+use spandrel_post::Delivery;
 
 use crate::config::{SERVER, ZipkinConfig};
 use crate::encode::Json;
@@ -32,9 +32,7 @@ impl ProviderFactory for ZipkinFactory {
 /// same batch.
 #[derive(Debug)]
 pub struct ZipkinExporter {
-    config: ZipkinConfig,
-    /// `None` in the child of a fork until the next batch, and after shutdown.
-    delivery: Option<Delivery>,
+    delivery: Delivery,
 }
 
 impl ZipkinExporter {
@@ -44,33 +42,22 @@ impl ZipkinExporter {
     ///
     /// [`ConfigInvalid`](spandrel_plugin_api::ErrorKind::ConfigInvalid) with the key in the context `key`.
     pub fn new(config: ZipkinConfig) -> Result<Self, Error> {
-        let delivery = Some(connect(&config)?);
-        Ok(Self { config, delivery })
+        let endpoint = config.check()?;
+        Ok(Self { delivery: Delivery::new(SERVER, endpoint, config.http)? })
     }
 }
 
 impl SpanExporter for ZipkinExporter {
     fn export(&mut self, batch: &SpanBatch<'_>) -> Result<(), Error> {
-        let delivery = match &mut self.delivery {
-            Some(delivery) => delivery,
-            none => none.insert(connect(&self.config)?),
-        };
-        delivery.send(batch, &Json)
+        self.delivery.send(batch, &Json)
     }
 
     fn on_fork(&mut self) {
-        if let Some(delivery) = self.delivery.take() {
-            delivery.abandon();
-        }
+        self.delivery.on_fork();
     }
 
     fn shutdown(&mut self, _deadline: Duration) -> Result<(), Error> {
-        // Nothing waits here: a batch has left when `export` returns.
-        self.delivery = None;
+        self.delivery.close();
         Ok(())
     }
-}
-
-fn connect(config: &ZipkinConfig) -> Result<Delivery, Error> {
-    Ok(Delivery::new(Client::new(SERVER, config.check()?, &config.http)?))
 }

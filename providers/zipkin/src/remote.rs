@@ -28,15 +28,21 @@ pub(crate) fn write(object: &mut json::Object<'_>, span: &SpanView<'_>) {
         return;
     }
     let value_of = |key| span.attribute(key).map(text_of).filter(|text| !text.is_empty());
-    let best = RANKED.iter().find_map(|(key, port)| value_of(key).map(|value| (value, *port)));
-    let Some((name, port)) = best else { return };
+    let known = || RANKED.iter().filter_map(|(key, port)| value_of(key).map(|value| (value, *port)));
+    let Some((name, mut port)) = known().next() else { return };
+    let mut address = name.parse().ok();
+    if address.is_none() && port.is_none() {
+        // A name alone says nothing of where it is; what is known of that goes with it.
+        let found = known().find_map(|(value, port)| value.parse().ok().map(|address| (address, port)));
+        (address, port) = found.map_or((None, None), |(address, port)| (Some(address), port));
+    }
     object.object("remoteEndpoint", |endpoint| {
         // A name also for those known by their address: without one Zipkin draws no dependency.
         endpoint.text("serviceName", &name);
-        match name.parse() {
-            Ok(IpAddr::V4(_)) => endpoint.text("ipv4", &name),
-            Ok(IpAddr::V6(_)) => endpoint.text("ipv6", &name),
-            Err(_) => {}
+        match address {
+            Some(IpAddr::V4(address)) => endpoint.display("ipv4", &address),
+            Some(IpAddr::V6(address)) => endpoint.display("ipv6", &address),
+            None => {}
         }
         if let Some(port) = port.and_then(|key| span.attribute(key)).and_then(port_of) {
             endpoint.number("port", port);

@@ -4,5 +4,6 @@
 mod blocked;
 mod chaos;
 mod retries;
+mod shutdowns;
 mod spool;
 mod support;

@@ -84,24 +84,6 @@ fn a_flush_does_not_wait_for_an_attempt_that_comes_too_late() {
 }
 
 #[test]
-fn what_is_left_at_shutdown_is_a_counted_loss() {
-    told("");
-    let (recorder, _) = recorder("never there", quick(), |_| Err(away()));
-    (0..100).for_each(|n| record(&recorder, n));
-    // With time to say how it ended, however busy the machine is.
-    let error = recorder.shutdown(Duration::from_millis(300)).unwrap_err();
-    if error.kind() == ErrorKind::Timeout {
-        recorder.shutdown(LONG).unwrap_err();
-    }
-    let stats = stats(&recorder);
-    assert_eq!((stats.branches[0].dropped.export_failed, stats.pending()), (100, 0), "{stats}");
-    let text =
-        "provider never there lost 100 span(s), which could not be exported before shutdown: the backend is away";
-    assert_eq!(told("never there lost"), [text]);
-    recorder.shutdown(LONG).unwrap();
-}
-
-#[test]
 fn a_part_that_is_refused_is_lost_and_the_rest_arrived() {
     told("");
     let mut calls = 0;

@@ -49,8 +49,16 @@ pub(crate) fn recorder(
     answer: impl FnMut(&SpanBatch<'_>) -> Result<(), Error> + Send + 'static,
 ) -> (Recorder, Arrived) {
     let arrived = Arrived::default();
-    let exporter = Scripted { answer, arrived: Arc::clone(&arrived) };
-    (Recorder::new(config, &Resource::new(), vec![(name.to_owned(), Box::new(exporter))]), arrived)
+    let exporter = exporter(answer, &arrived);
+    (Recorder::new(config, &Resource::new(), vec![(name.to_owned(), exporter)]), arrived)
+}
+
+/// An exporter that answers so.
+pub(crate) fn exporter(
+    answer: impl FnMut(&SpanBatch<'_>) -> Result<(), Error> + Send + 'static,
+    arrived: &Arrived,
+) -> Box<dyn SpanExporter> {
+    Box::new(Scripted { answer, arrived: Arc::clone(arrived) })
 }
 
 /// Intervals that suit a test.

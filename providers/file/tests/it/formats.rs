@@ -159,8 +159,32 @@ fn a_log_line_leaves_out_what_a_span_has_not() {
 }
 
 #[test]
+fn a_json_log_line_has_a_fixed_set_of_keys() {
+    let expected = concat!(
+        r#"{"timestamp":"2025-08-16T15:27:07.073Z","level":"ERROR","message":"TRACE: checkout \"one\"\n","#,
+        r#""trace":{"traceId":"4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b","spanId":"0a0a0a0a0a0a0a0a","#,
+        r#""operation":"checkout \"one\"\n","duration":"4283ms","status":"ERROR"},"#,
+        r#""attributes":{"service.version":"1.0.0","text":"käse","yes":true,"integer":-3,"double":0.5,"#,
+        r#""nan":"NaN","bytes":"AQIDBA==","list":[1,"two"],"map":{"a":1},"empty":null,"#,
+        r#""service.name":"of the span"},"#,
+        r#""events":[{"name":"paid","timestamp":1755358027001}]}"#,
+        "\n"
+    );
+    assert_eq!(written(Format::JsonLog, &rich_span()), expected);
+
+    let expected = concat!(
+        r#"{"timestamp":"2025-08-16T15:27:07.073Z","level":"INFO","message":"TRACE: checkout","#,
+        r#""trace":{"traceId":"4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b","spanId":"0a0a0a0a0a0a0a0a","#,
+        r#""operation":"checkout","duration":"4283ms","status":"OK"},"#,
+        r#""attributes":{"service.name":"shop","service.version":"1.0.0"}}"#,
+        "\n"
+    );
+    assert_eq!(written(Format::JsonLog, &span("checkout")), expected);
+}
+
+#[test]
 fn a_batch_is_a_line_in_otlp_and_a_span_is_one_in_log() {
-    for (format, expected) in [(Format::Otlp, 1), (Format::Log, 2)] {
+    for (format, expected) in [(Format::Otlp, 1), (Format::Log, 2), (Format::JsonLog, 2)] {
         let directory = Directory::new();
         let mut exporter = open(&directory.trace_file(), |config| config.format = format);
         let (first, second) = (request(&[], &span("first")), request(&[], &span("second")));
@@ -172,7 +196,7 @@ fn a_batch_is_a_line_in_otlp_and_a_span_is_one_in_log() {
 
 #[test]
 fn a_malformed_batch_leaves_nothing() {
-    for format in [Format::Otlp, Format::Log] {
+    for format in [Format::Otlp, Format::Log, Format::JsonLog] {
         let directory = Directory::new();
         let mut exporter = open(&directory.trace_file(), |config| config.format = format);
         let good = request(&[], &span("good"));

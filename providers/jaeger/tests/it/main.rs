@@ -6,12 +6,11 @@ mod format;
 mod golden;
 mod server;
 
+use spandrel_post::testing;
 use spandrel_provider_jaeger::{JaegerConfig, JaegerExporter};
 
-/// As in a program whose environment says nothing of proxies.
 fn exporter(endpoint: &str) -> JaegerExporter {
     let mut config = JaegerConfig::new(endpoint);
-    config.http.proxy = Some("none".to_owned());
-    config.http.timeout_ms = 60_000;
+    config.http = testing::settings();
     JaegerExporter::new(config).unwrap()
 }

@@ -2,8 +2,8 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse,
 };
 use prost::Message;
-use spandrel_plugin_api::{ErrorKind, Host, Provider, ProviderFactory, Resource, SpanBatch, SpanExporter};
-use spandrel_post::testing::{TestServer, answer};
+use spandrel_plugin_api::{ErrorKind, ProviderFactory, SpanBatch, SpanExporter};
+use spandrel_post::testing::{TestServer, answer, sent_by};
 use spandrel_provider_jaeger::JaegerFactory;
 
 use crate::exporter;
@@ -12,27 +12,10 @@ use crate::golden::{full, plain, request, shop};
 #[test]
 fn the_factory_makes_an_exporter_of_the_table() {
     let server = TestServer::start(&[]);
-    let table = format!(
-        "endpoint = '{}'\nproxy = 'none'\ntimeout_ms = 60000\nuser = 'u'\npassword = 'p'",
-        server.url("/a?b=c&format=x")
-    );
-    JaegerFactory.validate(&table).unwrap();
-    let resource = Resource::new();
-    let Provider::Exporter(mut exporter) = JaegerFactory.create(&table, &Host::new(&resource)).unwrap() else {
-        panic!("it is an exporter");
-    };
     let bytes = request(shop(), vec![plain(1, "a")]);
-    let parts = [bytes.as_slice()];
-    let batch = SpanBatch::new(&parts, 1);
-    exporter.export(&batch).unwrap();
-    let first = server.request();
-    assert_eq!((first.line.as_str(), first.header("authorization")), ("POST /a?b=c&format=x", Some("Basic dTpw")));
-    assert!(first.header("user-agent").unwrap().starts_with("spandrel-jaeger/"));
-
-    // A child has its own connection.
-    exporter.on_fork();
-    exporter.export(&batch).unwrap();
-    assert_eq!(server.request().connection, 1);
+    let table = format!("endpoint = '{}'\nuser = 'u'\npassword = 'p'", server.url("/a?b=c&format=x"));
+    let sent = sent_by(&JaegerFactory, &table, &SpanBatch::new(&[&bytes], 1), &server);
+    assert_eq!((sent.line.as_str(), sent.header("authorization")), ("POST /a?b=c&format=x", Some("Basic dTpw")));
 
     let error = JaegerFactory.validate("endpoint = 'http://jaeger:4317'").unwrap_err();
     assert_eq!((error.kind(), error.context("key")), (ErrorKind::ConfigInvalid, Some("endpoint")));

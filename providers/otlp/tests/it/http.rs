@@ -45,7 +45,7 @@ fn each_status_is_tried_again_or_not_as_the_protocol_says() {
             assert_eq!(error.kind() == ErrorKind::Unavailable, is_temporary, "{error}");
             assert_eq!(error.retry_after(), wait.filter(|_| is_temporary), "{error}");
             assert!(error.message().starts_with(&format!("the collector answered {code}")), "{error}");
-            assert_eq!(error.spans_lost(), None, "all are, {error}");
+            assert_eq!(error.spans_lost(), (!is_temporary).then_some(1), "{error}");
         }
     }
     assert_eq!(server.received().len(), 400, "one attempt each");
@@ -81,7 +81,7 @@ fn an_error_says_what_was_asked_what_was_said_and_what_to_do() {
         error.to_string(),
         format!(
             "the collector answered 415 Unsupported Media Type (said: JSON is not for us [2J; remedy: set \
-             provider.otlp.protocol = \"http/protobuf\"; endpoint: http://{}/v1/traces)",
+             provider.otlp.protocol = \"http/protobuf\"; endpoint: http://{}/v1/traces; spans_lost: 1)",
             server.address
         )
     );
@@ -93,6 +93,7 @@ fn an_error_says_what_was_asked_what_was_said_and_what_to_do() {
         (407, "check the credentials in provider.otlp.proxy"),
         (413, "lower batch.max_bytes"),
         (415, "check that provider.otlp.endpoint is that of a collector"),
+        (501, "the endpoint does not take traces at this path; it is usually /v1/traces"),
     ] {
         assert_eq!(refused(Reply::status(status)).context("remedy"), Some(remedy));
     }
@@ -100,6 +101,19 @@ fn an_error_says_what_was_asked_what_was_said_and_what_to_do() {
         let error = outcome(Reply::status(status), |config| config.compression = Compression::Gzip).unwrap_err();
         assert_eq!(error.context("remedy"), Some("set provider.otlp.compression = \"none\""));
     }
+    // Some servers refuse NaN and infinity in JSON.
+    let json = |status, compression| {
+        let change = |config: &mut OtlpConfig| {
+            config.protocol = Protocol::HttpJson;
+            config.compression = compression;
+        };
+        outcome(Reply::status(status), change).unwrap_err().context("remedy").map(str::to_owned)
+    };
+    let protobuf = "set provider.otlp.protocol = \"http/protobuf\"";
+    assert_eq!(json(400, Compression::None).as_deref(), Some(protobuf));
+    assert_eq!(json(415, Compression::Gzip).as_deref(), Some(protobuf));
+    let both = format!("{protobuf}; if that does not help, provider.otlp.compression = \"none\"");
+    assert_eq!(json(400, Compression::Gzip), Some(both));
 }
 
 #[test]

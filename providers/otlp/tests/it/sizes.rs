@@ -111,3 +111,54 @@ fn losses_of_several_requests_are_added_up() {
     assert!(text.starts_with(expected), "{text}");
     assert_eq!(server.received().len(), 2);
 }
+
+/// In JSON a batch is larger than its bytes, and a frame of gRPC carries them as they are.
+#[test]
+fn a_part_that_is_given_up_loses_its_own_spans_in_each_protocol() {
+    for protocol in [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc] {
+        for (refused, lost) in [(&[0][..], 40), (&[1], 40), (&[0, 1], 80)] {
+            let asked = Arc::new(AtomicUsize::new(0));
+            let server = Server::start(move |_| {
+                let is_refused = refused.contains(&asked.fetch_add(1, Ordering::SeqCst));
+                match protocol {
+                    Protocol::Grpc => Reply::grpc(if is_refused { 3 } else { 0 }),
+                    _ => Reply::status(if is_refused { 400 } else { 200 }),
+                }
+            });
+            let mut exporter = exporter(&server.url(), |config| config.protocol = protocol);
+            let error = export_request(&mut exporter, &request(80, 100_000)).unwrap_err();
+            assert_eq!(error.spans_lost(), Some(lost), "{error}");
+            // By this kind the recorder knows that others arrived.
+            assert_eq!(error.kind() == ErrorKind::SpansLost, lost < 80, "{error}");
+            assert_eq!(server.received().len(), 2);
+        }
+    }
+}
+
+#[test]
+fn what_was_given_up_in_an_earlier_attempt_is_counted_when_the_rest_arrives() {
+    let server = answering(&[400, 503, 200]);
+    let mut exporter = exporter(&server.url(), |_| {});
+    let batch = request(80, 100_000);
+    assert_eq!(export_request(&mut exporter, &batch).unwrap_err().kind(), ErrorKind::Unavailable);
+    let error = export_request(&mut exporter, &batch).unwrap_err();
+    assert_eq!((error.kind(), error.spans_lost()), (ErrorKind::SpansLost, Some(40)), "{error}");
+    assert_eq!(server.received().len(), 3, "the first half is not sent again");
+    export_request(&mut exporter, &batch).unwrap();
+}
+
+#[test]
+fn spans_refused_in_one_part_and_given_up_in_another_are_added_up() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::status(200)
+            .header("content-type", "application/json")
+            .body(r#"{"partialSuccess":{"rejectedSpans":3,"errorMessage":"too old"}}"#),
+        _ => Reply::status(400),
+    });
+    let error = export_request(&mut exporter(&server.url(), |_| {}), &request(80, 100_000)).unwrap_err();
+    assert_eq!((error.kind(), error.spans_lost()), (ErrorKind::SpansLost, Some(43)));
+    let text = error.to_string();
+    let expected = "43 of 80 spans were not taken (spans_lost: 43): the collector refused 3 of 40 span(s) (endpoint";
+    assert!(text.starts_with(expected), "{text}");
+}

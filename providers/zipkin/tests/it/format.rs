@@ -140,6 +140,24 @@ fn the_other_side_is_the_best_that_is_known() {
             json!({"serviceName": "payments"}),
         ),
         (
+            vec![
+                ("peer.service", text("payments")),
+                ("server.address", text("10.0.0.9")),
+                ("server.port", port(8443)),
+                ("network.peer.address", text("10.0.0.1")),
+            ],
+            json!({"serviceName": "payments", "ipv4": "10.0.0.9", "port": 8443}),
+        ),
+        (
+            vec![
+                ("peer.service", text("payments")),
+                ("server.address", text("pay")),
+                ("server.port", port(8443)),
+                ("network.peer.address", text("fe80::1")),
+            ],
+            json!({"serviceName": "payments", "ipv6": "fe80::1"}),
+        ),
+        (
             vec![("server.address", text("db")), ("server.port", text("5432"))],
             json!({"serviceName": "db", "port": 5432}),
         ),

@@ -5,12 +5,11 @@ mod format;
 mod golden;
 mod server;
 
+use spandrel_post::testing;
 use spandrel_provider_zipkin::{ZipkinConfig, ZipkinExporter};
 
-/// As in a program whose environment says nothing of proxies.
 fn exporter(endpoint: &str) -> ZipkinExporter {
     let mut config = ZipkinConfig::new(endpoint);
-    config.http.proxy = Some("none".to_owned());
-    config.http.timeout_ms = 60_000;
+    config.http = testing::settings();
     ZipkinExporter::new(config).unwrap()
 }

@@ -1,5 +1,5 @@
-use spandrel_plugin_api::{ErrorKind, Host, Provider, ProviderFactory, Resource, SpanBatch, SpanExporter};
-use spandrel_post::testing::{TestServer, answer};
+use spandrel_plugin_api::{ErrorKind, ProviderFactory, SpanBatch, SpanExporter};
+use spandrel_post::testing::{TestServer, answer, sent_by};
 use spandrel_provider_zipkin::ZipkinFactory;
 
 use crate::exporter;
@@ -8,27 +8,10 @@ use crate::golden::{plain, request, shop, text};
 #[test]
 fn the_factory_makes_an_exporter_of_the_table() {
     let server = TestServer::start(&[]);
-    let table = format!(
-        "endpoint = '{}'\nproxy = 'none'\ntimeout_ms = 60000\n[headers]\nx-tenant = 'shop'",
-        server.url("/own/path")
-    );
-    ZipkinFactory.validate(&table).unwrap();
-    let resource = Resource::new();
-    let Provider::Exporter(mut exporter) = ZipkinFactory.create(&table, &Host::new(&resource)).unwrap() else {
-        panic!("it is an exporter");
-    };
     let bytes = request(shop(), vec![plain(1, "a")]);
-    let parts = [bytes.as_slice()];
-    let batch = SpanBatch::new(&parts, 1);
-    exporter.export(&batch).unwrap();
-    let first = server.request();
-    assert_eq!((first.line.as_str(), first.header("x-tenant")), ("POST /own/path", Some("shop")));
-    assert!(first.header("user-agent").unwrap().starts_with("spandrel-zipkin/"));
-
-    // A child has its own connection.
-    exporter.on_fork();
-    exporter.export(&batch).unwrap();
-    assert_eq!(server.request().connection, 1);
+    let table = format!("endpoint = '{}'\n[headers]\nx-tenant = 'shop'", server.url("/own/path"));
+    let sent = sent_by(&ZipkinFactory, &table, &SpanBatch::new(&[&bytes], 1), &server);
+    assert_eq!((sent.line.as_str(), sent.header("x-tenant")), ("POST /own/path", Some("shop")));
 
     let error = ZipkinFactory.validate("endpoint = 'x'").unwrap_err();
     assert_eq!((error.kind(), error.context("key")), (ErrorKind::ConfigInvalid, Some("endpoint")));
