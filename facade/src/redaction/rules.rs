@@ -22,6 +22,7 @@ pub(crate) struct RuleSettings {
 }
 
 /// What becomes of a secret.
+#[cfg_attr(not(feature = "config"), expect(dead_code, reason = "chosen by the configuration alone"))]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Redact,
