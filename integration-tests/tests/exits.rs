@@ -62,8 +62,22 @@ fn reloaded(folder: &Folder, second: &str) -> String {
     said
 }
 
+/// Whoever started this, with `nohup` for example, wants no hangup: programs below inherit that.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map(str::trim);
+    let is_ignored = ignored.and_then(|bits| u64::from_str_radix(bits, 16).ok()).is_some_and(|bits| bits & 1 != 0);
+    if is_ignored {
+        println!("skipped: SIGHUP is ignored here");
+    }
+    is_ignored
+}
+
 #[test]
 fn a_hangup_switches_the_provider_and_loses_nothing() {
+    if hangups_are_ignored() {
+        return;
+    }
     let folder = Folder::new();
     let said = reloaded(&folder, "SECOND");
     assert_eq!(said, "SIGHUP: the configuration was read again; provider: file\n201 201\n");
@@ -75,6 +89,9 @@ fn a_hangup_switches_the_provider_and_loses_nothing() {
 
 #[test]
 fn a_hangup_with_a_mistake_in_the_configuration_changes_nothing() {
+    if hangups_are_ignored() {
+        return;
+    }
     let folder = Folder::new();
     let said = reloaded(&folder, "tpye = 'file'");
     let place = "spandrel.toml:1:1: unknown configuration key `tpye`; did you mean `type`?";

@@ -107,7 +107,8 @@ fn spans_of_a_failed_export_are_counted_and_told() {
     assert_eq!(tracer.stats().pending(), 3);
     let error = tracer.shutdown(Duration::from_secs(5)).unwrap_err();
     let why = "broken \u{fffd} text (ke\u{fffd}y: val\u{fffd}ue)";
-    assert_eq!((error.kind(), error.context("reason")), (ErrorKind::SpansLost, Some(why)));
+    assert_eq!(error.kind(), ErrorKind::SpansLost);
+    assert!(error.context("reason").is_some_and(|reason| reason.starts_with(why)), "{error}");
     assert!(messages("failing lost").is_empty(), "the error tells it");
     let stats = tracer.stats();
     assert_eq!((stats.recorded, stats.branches[0].dropped.export_failed), (3, 3), "{stats}");
