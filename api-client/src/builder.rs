@@ -135,6 +135,13 @@ impl ApiClientBuilder {
         self
     }
 
+    /// After which statuses a request is sent again, if it may be; 408, 429, 502, 503 and 504 unless set. A server
+    /// decides otherwise with `x-should-retry`.
+    pub fn is_transient(mut self, is_transient: impl Fn(StatusCode) -> bool + Send + Sync + 'static) -> Self {
+        self.settings.is_transient = Box::new(is_transient);
+        self
+    }
+
     /// Who looks up host names, in place of the system or what [`reqwest`](Self::reqwest) was given.
     pub fn dns_resolver(mut self, resolver: impl Resolve + 'static) -> Self {
         self.resolver = Some(Arc::new(resolver));

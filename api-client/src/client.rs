@@ -33,6 +33,8 @@ pub(crate) struct Inner {
 
 pub(crate) type Attributes = Vec<(String, Box<dyn ToValue + Send + Sync>)>;
 
+type StatusRule = dyn Fn(StatusCode) -> bool + Send + Sync;
+
 type NameOf = dyn Fn(&reqwest::Request) -> Option<String> + Send + Sync;
 
 /// What requests need to know of their client.
@@ -51,7 +53,8 @@ pub(crate) struct Settings {
     /// Parameters of the query.
     pub(crate) secret_parameters: Vec<String>,
     pub(crate) span_name: Option<Box<NameOf>>,
-    pub(crate) is_error: Box<dyn Fn(StatusCode) -> bool + Send + Sync>,
+    pub(crate) is_error: Box<StatusRule>,
+    pub(crate) is_transient: Box<StatusRule>,
 }
 
 impl ApiClient {
@@ -189,6 +192,10 @@ impl Settings {
     pub(crate) fn is_error(&self, status: StatusCode) -> bool {
         (self.is_error)(status)
     }
+
+    pub(crate) fn is_transient(&self, status: StatusCode) -> bool {
+        (self.is_transient)(status)
+    }
 }
 
 impl Default for Settings {
@@ -204,6 +211,7 @@ impl Default for Settings {
             secret_parameters: SECRET_PARAMETERS.map(str::to_owned).to_vec(),
             span_name: None,
             is_error: Box::new(|status| status.is_client_error() || status.is_server_error()),
+            is_transient: Box::new(|status| matches!(status.as_u16(), 408 | 429 | 502..=504)),
         }
     }
 }

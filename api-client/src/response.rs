@@ -1,6 +1,7 @@
 use std::fmt;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -12,6 +13,7 @@ use crate::connect::Timings;
 use crate::error::{Call, ClientError};
 use crate::events::Events;
 use crate::exchange::Exchange;
+use crate::retry;
 
 /// A response whose body was not read yet.
 ///
@@ -41,6 +43,18 @@ impl Response {
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
         self.inner.headers()
+    }
+
+    /// How long the server wants to be left alone: `Retry-After`, in seconds or as a date, or `retry-after-ms`.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry::asked_for(self.headers(), SystemTime::now())
+    }
+
+    /// Whether the server says that the same request may go better later, or not: `x-should-retry`.
+    #[must_use]
+    pub fn should_retry(&self) -> Option<bool> {
+        retry::said_by_server(self.headers())
     }
 
     /// The version of HTTP.

@@ -1,10 +1,11 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime};
 
+use reqwest::Method;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Method, StatusCode};
 
 use crate::budget::Budget;
+use crate::client::Settings;
 use crate::error::{ClientError, ClientErrorKind};
 
 /// How requests that may be repeated are sent again. See
@@ -25,6 +26,7 @@ pub struct Retry {
     first: Duration,
     longest: Duration,
     longest_asked_for: Duration,
+    gives_up_beyond: bool,
     deadline: Option<Duration>,
     budget: Option<(u32, f64)>,
 }
@@ -40,6 +42,7 @@ impl Retry {
             first: Duration::from_millis(50),
             longest: Duration::from_secs(2),
             longest_asked_for: Duration::from_secs(10),
+            gives_up_beyond: false,
             deadline: None,
             budget: Some((100, 0.2)),
         }
@@ -54,11 +57,21 @@ impl Retry {
         self
     }
 
-    /// The longest wait that a server may ask for with `Retry-After`. If it asks for
-    /// more, this is the wait.
+    /// The longest wait that a server may ask for with `Retry-After` or `retry-after-ms`. If it
+    /// asks for more, this is the wait.
     #[must_use]
     pub const fn retry_after_cap(mut self, longest: Duration) -> Self {
         self.longest_asked_for = longest;
+        self.gives_up_beyond = false;
+        self
+    }
+
+    /// As [`retry_after_cap`](Self::retry_after_cap), but if a server asks for more, there is no
+    /// retry: a limit that lasts an hour is not over after a minute.
+    #[must_use]
+    pub const fn retry_after_limit(mut self, longest: Duration) -> Self {
+        self.longest_asked_for = longest;
+        self.gives_up_beyond = true;
         self
     }
 
@@ -97,10 +110,12 @@ impl Retry {
         self.budget.map(|(retries, share)| Budget::new(retries, share))
     }
 
-    /// How long to wait before this retry, counted from 1.
-    pub(crate) fn wait(&self, retry: u32, outcome: &Result<reqwest::Response, ClientError>) -> Duration {
+    /// How long to wait before this retry, counted from 1; `None` if the server asks for more than there is patience.
+    pub(crate) fn wait(&self, retry: u32, outcome: &Result<reqwest::Response, ClientError>) -> Option<Duration> {
         let asked = outcome.as_ref().ok().and_then(|response| asked_for(response.headers(), SystemTime::now()));
-        self.backoff(retry).max(asked.unwrap_or_default().min(self.longest_asked_for))
+        let asked = asked.unwrap_or_default();
+        let is_too_long = self.gives_up_beyond && asked > self.longest_asked_for;
+        (!is_too_long).then(|| self.backoff(retry).max(asked.min(self.longest_asked_for)))
     }
 
     fn backoff(&self, retry: u32) -> Duration {
@@ -117,31 +132,47 @@ pub(crate) fn is_idempotent(method: &Method) -> bool {
 }
 
 /// Why the next attempt may end otherwise, as `error.type` has it.
-pub(crate) fn reason(outcome: &Result<reqwest::Response, ClientError>) -> Option<String> {
+pub(crate) fn reason(outcome: &Result<reqwest::Response, ClientError>, settings: &Settings) -> Option<String> {
     use ClientErrorKind as Kind;
 
     match outcome {
-        Ok(response) => matches!(
-            response.status(),
-            StatusCode::REQUEST_TIMEOUT
-                | StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT
-        )
-        .then(|| response.status().as_str().to_owned()),
+        Ok(response) => {
+            let status = response.status();
+            let is_failure = status.is_client_error() || status.is_server_error();
+            let said = said_by_server(response.headers()).filter(|_| is_failure);
+            said.unwrap_or_else(|| settings.is_transient(status)).then(|| status.as_str().to_owned())
+        }
         // `Request`: the connection broke before there was a response.
         Err(error) => matches!(error.kind(), Kind::Dns | Kind::Connect | Kind::Timeout | Kind::Request)
             .then(|| error.kind().as_str().to_owned()),
     }
 }
 
-/// What the server wants, in seconds or as a date.
-fn asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    match value.parse() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default()),
+/// Milliseconds, and whether to try again at all: not of HTTP, but of OpenAI, Anthropic, Azure and others.
+const RETRY_AFTER_MS: &str = "retry-after-ms";
+const SHOULD_RETRY: &str = "x-should-retry";
+
+/// What the server wants: in milliseconds, in seconds or as a date.
+pub(crate) fn asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    // Parts of a second are no HTTP, and are sent all the same.
+    let seconds = |text: &str, of: f64| Duration::try_from_secs_f64(text.parse::<f64>().ok()? / of).ok();
+    if let Some(wait) = text(RETRY_AFTER_MS).and_then(|text| seconds(text, 1000.0)) {
+        return Some(wait);
+    }
+    let value = text(RETRY_AFTER.as_str())?;
+    match seconds(value, 1.0) {
+        Some(wait) => Some(wait),
+        None => Some(httpdate::parse_http_date(value).ok()?.duration_since(now).unwrap_or_default()),
+    }
+}
+
+/// Whether the server says that the same request may or may not go better the next time.
+pub(crate) fn said_by_server(headers: &HeaderMap) -> Option<bool> {
+    match headers.get(SHOULD_RETRY)?.as_bytes() {
+        b"true" => Some(true),
+        b"false" => Some(false),
+        _ => None,
     }
 }
 
@@ -149,7 +180,7 @@ fn asked_for(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 
     use super::{Retry, asked_for};
 
@@ -175,7 +206,15 @@ mod tests {
         assert_eq!(asked("Wed, 21 Oct 2026 07:27:00 GMT"), Some(Duration::ZERO), "it is past");
         assert_eq!(asked("-1"), None);
         assert_eq!(asked("soon"), None);
+        assert_eq!(asked("1.5"), Some(Duration::from_millis(1500)));
+        assert_eq!(asked("inf"), None);
         assert_eq!(asked_for(&HeaderMap::new(), SystemTime::now()), None);
+        let both = |ms: &'static str| {
+            let headers = [(RETRY_AFTER.as_str(), "3"), ("retry-after-ms", ms)];
+            let headers = headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+            asked_for(&HeaderMap::from_iter(headers), now)
+        };
+        assert_eq!((both("250"), both("soon")), (Some(Duration::from_millis(250)), Some(Duration::from_secs(3))));
     }
 
     #[test]
@@ -185,8 +224,11 @@ mod tests {
             Ok(reqwest::Response::from(response))
         };
         let retry = Retry::new(1).waits(Duration::from_millis(1), Duration::from_millis(1));
-        assert_eq!(retry.wait(1, &response("3")), Duration::from_secs(3));
-        assert_eq!(retry.wait(1, &response("3600")), Duration::from_secs(10));
-        assert_eq!(retry.retry_after_cap(Duration::from_secs(60)).wait(1, &response("3600")), Duration::from_secs(60));
+        let wait = |retry: &Retry, asked: &'static str| retry.wait(1, &response(asked)).map(|wait| wait.as_secs());
+        assert_eq!((wait(&retry, "3"), wait(&retry, "3600")), (Some(3), Some(10)));
+        let patient = retry.clone().retry_after_cap(Duration::from_secs(60));
+        assert_eq!(wait(&patient, "3600"), Some(60));
+        let sensible = retry.retry_after_limit(Duration::from_secs(60));
+        assert_eq!((wait(&sensible, "60"), wait(&sensible, "61")), (Some(60), None));
     }
 }

@@ -174,25 +174,36 @@ impl<'a> Course<'a> {
     /// How long to wait before it is sent again; `None` if it is not.
     fn delay(&mut self, outcome: &Outcome) -> Option<Duration> {
         let retry = self.retry?;
-        let reason = retry::reason(outcome)?;
-        let delay = retry.wait(self.retries + 1, outcome);
-        let limit = if self.retries == retry.retries() {
-            "attempts"
-        } else if self.deadline.is_some_and(|deadline| Instant::now() + delay >= deadline) {
-            "deadline"
-        } else if self.client.budget().is_some_and(|budget| !budget.take_retry()) {
-            "budget"
-        } else {
-            self.retries += 1;
-            if let Some(around) = &mut self.around {
-                around.retry(&reason, delay);
+        let reason = retry::reason(outcome, self.client.settings())?;
+        let delay = match self.allowed(retry, retry.wait(self.retries + 1, outcome)) {
+            Ok(delay) => delay,
+            Err(limit) => {
+                if let Some(around) = &mut self.around {
+                    around.give_up(&reason, limit);
+                }
+                return None;
             }
-            return Some(delay);
         };
+        self.retries += 1;
         if let Some(around) = &mut self.around {
-            around.give_up(&reason, limit);
+            around.retry(&reason, delay);
         }
-        None
+        Some(delay)
+    }
+
+    /// The wait, or which limit is in its way.
+    fn allowed(&self, retry: &Retry, delay: Option<Duration>) -> Result<Duration, &'static str> {
+        if self.retries == retry.retries() {
+            return Err("attempts");
+        }
+        let delay = delay.ok_or("retry_after")?;
+        if self.deadline.is_some_and(|deadline| Instant::now() + delay >= deadline) {
+            return Err("deadline");
+        }
+        if self.client.budget().is_some_and(|budget| !budget.take_retry()) {
+            return Err("budget");
+        }
+        Ok(delay)
     }
 
     fn finish(mut self, mut exchange: Exchange, outcome: Outcome) -> Result<Response, ClientError> {

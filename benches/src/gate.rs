@@ -48,7 +48,9 @@ fn count() -> Result<Counts, Failure> {
         callgrind::instructions(workload, Subject::Spandrel, None)
     };
     let mut counts = Counts::new();
-    for workload in [Workload::Off, Workload::OffAttrs, Workload::SampledOut, Workload::Root, Workload::Full] {
+    for workload in
+        [Workload::Off, Workload::OffAttrs, Workload::SampledOut, Workload::Root, Workload::Full, Workload::LlmCall]
+    {
         counts.push((workload.name().to_owned(), of(workload)?));
     }
     let (ten, hundred) = (of(Workload::Children10)?, of(Workload::Children100)?);

@@ -21,15 +21,16 @@ pub(crate) enum Workload {
     TracedFn,
     CurrentAttribute,
     Propagate,
+    LlmCall,
 }
 
 use Workload::{
-    Children10, Children100, CurrentAttribute, Full, Full2Threads, Off, OffAttrs, Poll1, Poll10, Propagate, Root,
-    SampledOut, SampledOutAttrs, TracedFn,
+    Children10, Children100, CurrentAttribute, Full, Full2Threads, LlmCall, Off, OffAttrs, Poll1, Poll10, Propagate,
+    Root, SampledOut, SampledOutAttrs, TracedFn,
 };
 
 impl Workload {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Off,
         OffAttrs,
         SampledOut,
@@ -44,6 +45,7 @@ impl Workload {
         TracedFn,
         CurrentAttribute,
         Propagate,
+        LlmCall,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -62,6 +64,7 @@ impl Workload {
             TracedFn => "traced-fn",
             CurrentAttribute => "current-attribute",
             Propagate => "propagate",
+            LlmCall => "llm-call",
         }
     }
 
@@ -81,6 +84,7 @@ impl Workload {
             TracedFn => "a root span with 10 calls of a function traced by an attribute macro",
             CurrentAttribute => "a root span with 8 attributes set on the current span",
             Propagate => "a context read from headers and written to others",
+            LlmCall => "a call of a model as a root span with 23 attributes (8 texts, 1 list, 14 numbers)",
         }
     }
 
@@ -88,7 +92,7 @@ impl Workload {
     pub(crate) const fn spans(self) -> u64 {
         match self {
             Off | OffAttrs | SampledOut | SampledOutAttrs | Propagate => 0,
-            Root | Full | Full2Threads | Poll1 | Poll10 | CurrentAttribute => 1,
+            Root | Full | Full2Threads | Poll1 | Poll10 | CurrentAttribute | LlmCall => 1,
             Children10 | TracedFn => 11,
             Children100 => 101,
         }
@@ -109,7 +113,7 @@ impl Workload {
         match self {
             Off | OffAttrs => 100_000,
             SampledOut | SampledOutAttrs => 20_000,
-            Root | Full | Poll1 | CurrentAttribute | Propagate => 2_000,
+            Root | Full | Poll1 | CurrentAttribute | Propagate | LlmCall => 2_000,
             Full2Threads => 1_000,
             Poll10 => 500,
             Children10 | TracedFn => 180,
@@ -179,6 +183,42 @@ pub(crate) fn cart() -> &'static Cart {
     static CART: Cart = Cart { id: "0123456789abcdefghijklm", items: 3, total: 9.75 };
     black_box(&CART)
 }
+
+/// What is known of the call of a model.
+pub(crate) struct Llm {
+    pub(crate) provider: &'static str,
+    pub(crate) model: &'static str,
+    pub(crate) server: &'static str,
+    pub(crate) answered: &'static str,
+    pub(crate) id: &'static str,
+    pub(crate) reason: &'static str,
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    pub(crate) cached: u64,
+    pub(crate) reasoning: u64,
+}
+
+#[inline(always)]
+pub(crate) fn llm() -> &'static Llm {
+    static LLM: Llm = Llm {
+        provider: "openai",
+        model: "gpt-4o",
+        server: "api.openai.com",
+        answered: "gpt-4o-2024-08-06",
+        id: "chatcmpl-1",
+        reason: "stop",
+        input: 1_000,
+        output: 500,
+        cached: 200,
+        reasoning: 100,
+    };
+    black_box(&LLM)
+}
+
+/// What [`llm`] cost in US dollars, and how that is told: others are given it, Spandrel works it out.
+pub(crate) const COST: (f64, f64, f64) = (0.002_25, 0.005, 0.007_25);
+pub(crate) const RULE: &str = "openai/gpt-4o";
+pub(crate) const PRICE_TABLE: &str = "genai-prices 0.2.3, 2026-11-21";
 
 /// The keys of `current-attribute`.
 pub(crate) const KEYS: [&str; 8] = ["k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8"];

@@ -12,11 +12,14 @@ use spandrel::{Error, ErrorKind};
 use spandrel_plugin_api::AnyValue;
 use spandrel_plugin_api::json::Object;
 use spandrel_plugin_api::suggest::nearest;
+use spandrel_prices::PriceTable;
 
 use crate::failure::{Failure, explained};
 use crate::output::{Output, Style};
 use crate::warnings;
 use origin::Origins;
+
+const SCHEMA: &str = include_str!("config/schema.json");
 
 #[derive(Args)]
 pub(crate) struct ConfigFile {
@@ -51,7 +54,7 @@ pub(crate) fn run(command: &Command, output: &mut Output) -> Result<(), Failure>
     match command {
         Command::Check { file, known } => check(file, known, output),
         Command::Show { file, origin } => show(file, *origin, output),
-        Command::Schema => output.text(include_str!("config/schema.json")),
+        Command::Schema => output.text(SCHEMA),
     }
 }
 
@@ -127,7 +130,7 @@ pub(crate) fn write_texts(document: &mut Object<'_>, key: &str, texts: &[String]
 /// What is wrong with the providers in use, and with the tables of `spandrel-genai`.
 fn problems(configuration: &Configuration, known: &[String]) -> Vec<String> {
     let others = configuration.types().iter().filter(|name| !known.contains(name));
-    let tables = spandrel_genai::check_tables(&configuration.section("ai"), &configuration.section("prices"));
+    let tables = wrong_tables(configuration).map(|(_, problem)| problem);
     let problem = |name: &String| {
         let error = check_provider(configuration, name).err()?;
         let is_unknown = error.kind() == ErrorKind::ProviderNotFound;
@@ -138,7 +141,30 @@ fn problems(configuration: &Configuration, known: &[String]) -> Vec<String> {
         let own = format!("\n  or: --known {name}, if the service has it by its own code");
         Some(explained(&error) + if is_unknown { &own } else { "" })
     };
-    others.filter_map(problem).chain(tables.err().map(|error| error.to_string())).collect()
+    others.filter_map(problem).chain(tables).collect()
+}
+
+/// Which tables of `spandrel-genai` cannot be used, and why. A service starts all the same, as if they were empty.
+pub(crate) fn wrong_tables(configuration: &Configuration) -> impl Iterator<Item = (&'static str, String)> {
+    let (ai, prices) = (configuration.section("ai"), configuration.section("prices"));
+    let ai = spandrel_genai::check_tables(&ai, "").err();
+    let prices = spandrel_genai::check_tables("", &prices).err();
+    let all = [("ai", ai), ("prices", prices)].into_iter();
+    all.filter_map(|(table, error)| Some((table, placed(configuration, &error?))))
+}
+
+/// What models cost with the table `[prices]` in force.
+pub(crate) fn prices(configuration: &Configuration) -> Result<PriceTable, Failure> {
+    let table = spandrel_genai::price_table(&configuration.section("prices"));
+    table.map_err(|error| Failure::NotWell(placed(configuration, &error)))
+}
+
+/// The error behind the place that set its key.
+fn placed(configuration: &Configuration, error: &spandrel_genai::Error) -> String {
+    match error.key().and_then(|key| configuration.section_origin(key)) {
+        Some(at) => format!("{at}: {error}"),
+        None => error.to_string(),
+    }
 }
 
 /// Checks a provider as far as nothing of it need run.
@@ -250,6 +276,9 @@ fn show(file: &ConfigFile, with_origin: bool, output: &mut Output) -> Result<(),
     for warning in warnings::take() {
         eprintln!("warning: {warning}");
     }
+    for (_, problem) in wrong_tables(&configuration) {
+        eprintln!("warning: {problem}; this table counts as empty");
+    }
     let path = file.path();
     let settings = settings(&configuration, path.as_deref())?;
     if output.json {
@@ -310,10 +339,42 @@ pub(crate) fn settings(configuration: &Configuration, path: Option<&Path>) -> Re
     if let Some((value, origin)) = origins.only_set("forced_traces_per_second", "TRACING_FORCED_TRACES_PER_SECOND") {
         settings.push(Setting { key: "forced_traces_per_second".to_owned(), value, origin });
     }
+    settings.extend(sections(configuration));
     for (key, value, origin) in configuration.provider_settings()? {
         settings.push(Setting { key, value, origin });
     }
     Ok(settings)
+}
+
+/// The tables of crates on top of the facade.
+fn sections(configuration: &Configuration) -> Vec<Setting> {
+    let mut all: Vec<Setting> = Vec::new();
+    for (key, value, origin) in configuration.section_settings() {
+        let key = if key == "ai.dialects" { "ai.dialect".to_owned() } else { key };
+        all.push(Setting { key, value, origin });
+    }
+    for (table, _) in wrong_tables(configuration) {
+        all.retain(|setting| !setting.key.starts_with(&format!("{table}.")));
+    }
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap_or_default();
+    for (key, value) in defaults(&schema["properties"]["ai"], "ai") {
+        if !all.iter().any(|setting| setting.key == key) {
+            all.push(Setting { key, value, origin: "default".to_owned() });
+        }
+    }
+    all.sort_by(|a, b| a.key.cmp(&b.key));
+    all
+}
+
+/// The keys of a table that have a default, and that, as the schema tells it.
+fn defaults(table: &Value, path: &str) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for (key, below) in table["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        all.extend(defaults(below, &path));
+        all.extend(below.get("default").map(|value| (path, value.to_string())));
+    }
+    all
 }
 
 /// The value of TOML as one of JSON; what JSON has no place for is a text.

@@ -9,7 +9,7 @@ use spandrel::provider::SpanBatch;
 use spandrel::{Error, Sampler, SpanExporter};
 
 use crate::checks::{Check, State, tell};
-use crate::config::{ConfigFile, check_provider, settings};
+use crate::config::{ConfigFile, check_provider, settings, wrong_tables};
 use crate::failure::{Failure, explained};
 use crate::output::Output;
 use crate::probe::{Probe, Step};
@@ -65,9 +65,18 @@ fn check_configuration(
         false => format!("; from the environment: {}", variables.join(", ")),
     };
     let is_default = |name: &str| settings.iter().any(|setting| setting.key == name && setting.origin == "default");
-    if arguments.file.path().is_some() || !variables.is_empty() || !is_default("type") {
+    let wrong: Vec<Check> = wrong_tables(configuration)
+        .map(|(table, problem)| {
+            let remedy =
+                format!("a service starts, and goes on as if [{table}] were empty\nremedy: mend it as it says");
+            Check::failed("configuration", format!("{problem}\n{remedy}"))
+        })
+        .collect();
+    let is_something = arguments.file.path().is_some() || !variables.is_empty() || !is_default("type");
+    if is_something && wrong.is_empty() {
         checks.push(Check::fine("configuration", format!("{}{from}", arguments.file.shown())));
     }
+    checks.extend(wrong);
     checks.extend(warnings::take().into_iter().map(|warning| Check::warning("configuration", warning)));
     let origin = |key: &str| settings.iter().find(|setting| setting.key == key).map(|setting| setting.origin.clone());
     if !configuration.is_enabled() {

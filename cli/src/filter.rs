@@ -1,5 +1,7 @@
+use std::borrow::Cow;
+
 use clap::Args;
-use spandrel_plugin_api::{SpanView, Status};
+use spandrel_plugin_api::{AnyValue, SpanView, Status};
 
 use crate::text::{fits, parse_duration, parse_since};
 
@@ -46,7 +48,7 @@ impl Filter {
         let all = |pattern: &Option<String>, text: &str| pattern.as_ref().is_none_or(|pattern| fits(pattern, text));
         all(&self.name, span.name())
             && self.trace.as_ref().is_none_or(|id| span.trace_id().to_string().starts_with(id))
-            && (self.service.is_none() || all(&self.service, &service(span)))
+            && (self.service.is_none() || all(&self.service, &service_of(span)))
             && (!self.errors || matches!(span.status(), Status::Error(_)))
             && self.min_duration.is_none_or(|least| span.duration_nanos() >= least)
             && self.since.is_none_or(|since| span.end().unix_nanos() >= since)
@@ -59,8 +61,16 @@ impl Filter {
 
 /// The name of the service that a span is from; may be empty.
 pub(crate) fn service(span: &SpanView<'_>) -> String {
-    let name = span.resource().into_iter().find(|(key, _)| *key == "service.name");
-    name.map(|(_, value)| value.to_string()).unwrap_or_default()
+    service_of(span).into_owned()
+}
+
+/// The name of the service, without a copy where it is a text.
+pub(crate) fn service_of<'a>(span: &SpanView<'a>) -> Cow<'a, str> {
+    match span.resource().into_iter().find(|(key, _)| *key == "service.name") {
+        Some((_, AnyValue::Str(name))) => Cow::Borrowed(name),
+        Some((_, value)) => Cow::Owned(value.to_string()),
+        None => Cow::Borrowed(""),
+    }
 }
 
 fn parse_id(text: &str) -> Result<String, String> {

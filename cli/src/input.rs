@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use spandrel_plugin_api::{SpanReader, SpanView};
+use spandrel_plugin_api::SpanReader;
 
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -37,6 +37,10 @@ enum From {
     Zipkin,
 }
 
+/// Makes something of a batch, or says why that cannot be.
+type Take<'a, T> = dyn Fn(Vec<u8>) -> Result<T, String> + Sync + 'a;
+type Each<'a, T> = dyn FnMut(T) -> Result<(), Failure> + 'a;
+
 /// Bytes asked for at once.
 const AT_ONCE: usize = 256 << 10;
 
@@ -52,18 +56,16 @@ impl Input {
     ///
     /// What cannot be read is told on standard error and left out.
     pub(crate) fn read(&self, each: &mut dyn FnMut(Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
-        self.files.iter().try_for_each(|path| self.read_file(path, each))
+        self.read_as(&checked, each)
     }
 
-    /// Calls `each` with every span.
-    pub(crate) fn read_spans(&self, each: &mut dyn FnMut(&SpanView<'_>)) -> Result<(), Failure> {
-        self.read(&mut |batch| {
-            SpanReader::new(&[&batch]).flatten().for_each(|span| each(&span));
-            Ok(())
-        })
+    /// Calls `each` with what `take` makes of every batch, mostly on other threads. `take` has
+    /// to refuse a batch whose spans cannot all be read.
+    pub(crate) fn read_as<T: Send>(&self, take: &Take<'_, T>, each: &mut Each<'_, T>) -> Result<(), Failure> {
+        self.files.iter().try_for_each(|path| self.read_file(path, take, each))
     }
 
-    fn read_file(&self, path: &Path, each: &mut dyn FnMut(Vec<u8>) -> Result<(), Failure>) -> Result<(), Failure> {
+    fn read_file<T: Send>(&self, path: &Path, take: &Take<'_, T>, each: &mut Each<'_, T>) -> Result<(), Failure> {
         let reading = |error: io::Error| Failure::reading(path, &error);
         let mut file = open(path)?;
         let head = head(&mut file).map_err(reading)?;
@@ -74,7 +76,7 @@ impl Input {
             given => given,
         };
         let mut rest: Box<dyn BufRead> = Box::new(BufReader::with_capacity(AT_ONCE, Cursor::new(head).chain(file)));
-        let mut batches = Batches { path, each, good: 0, skipped: 0 };
+        let mut batches = Batches { path, take, each, good: 0, skipped: 0 };
         match format {
             From::Auto | From::OtlpJson => batches.lines(&mut rest),
             From::Otlp => batches.whole(&mut rest),
@@ -150,14 +152,15 @@ fn is_request(head: &[u8]) -> bool {
 }
 
 /// Batches of one file on their way.
-struct Batches<'a> {
+struct Batches<'a, T> {
     path: &'a Path,
-    each: &'a mut dyn FnMut(Vec<u8>) -> Result<(), Failure>,
+    take: &'a Take<'a, T>,
+    each: &'a mut Each<'a, T>,
     good: u64,
     skipped: u64,
 }
 
-impl Batches<'_> {
+impl<T: Send> Batches<'_, T> {
     fn lines(&mut self, file: &mut dyn BufRead) -> Result<(), Failure> {
         let mut line = Vec::new();
         if !self.next_line(file, &mut line)? {
@@ -168,43 +171,36 @@ impl Batches<'_> {
             let first = line.len();
             file.read_to_end(&mut line).map_err(|error| Failure::reading(self.path, &error))?;
             if serde_json::from_slice::<IgnoredAny>(&line).is_ok() {
-                return self.line(read_line(&line), "");
+                return self.line(read_line(&line, self.take), "");
             }
             let rest = line.split_off(first);
-            self.line(read_line(&line), ":1")?;
+            self.line(read_line(&line, self.take), ":1")?;
             return self.more_lines(&mut &rest[..]);
         }
-        self.line(read_line(&line), ":1")?;
+        self.line(read_line(&line, self.take), ":1")?;
         self.more_lines(file)
     }
 
-    /// Reads from the second line on, so many at a time that each processor has its share.
+    /// Reads from the second line on.
     fn more_lines(&mut self, file: &mut dyn BufRead) -> Result<(), Failure> {
-        const AT_A_TIME: usize = 4 << 20;
+        let (path, take) = (self.path, self.take);
+        let blocks = std::iter::from_fn(|| block(file).map_err(|error| Failure::reading(path, &error)).transpose());
         let mut number = 1;
-        loop {
-            let mut lines = Vec::new();
-            let mut bytes = 0;
-            let mut line = Vec::new();
-            while bytes < AT_A_TIME && self.next_line(file, &mut line)? {
-                bytes += line.len();
-                // The next one is about as long.
-                let next = Vec::with_capacity(line.len() + line.len() / 8);
-                lines.push(std::mem::replace(&mut line, next));
-            }
-            if lines.is_empty() {
-                return Ok(());
-            }
-            for read in parallel::map(&lines, |line| read_line(line)) {
-                number += 1;
-                self.line(read, &format!(":{number}"))?;
-            }
-        }
+        parallel::map(
+            blocks,
+            |block| lines(&block).map(|line| read_line(line, take)).collect::<Vec<_>>(),
+            |block| {
+                block.into_iter().try_for_each(|read| {
+                    number += 1;
+                    self.line(read, &format!(":{number}"))
+                })
+            },
+        )
     }
 
-    fn line(&mut self, read: Result<Option<Vec<u8>>, String>, place: &str) -> Result<(), Failure> {
+    fn line(&mut self, read: Result<Option<T>, String>, place: &str) -> Result<(), Failure> {
         match read {
-            Ok(Some(bytes)) => self.pass(bytes)?,
+            Ok(Some(taken)) => self.pass(taken)?,
             Ok(None) => {}
             Err(error) => self.skip(place, &error),
         }
@@ -272,8 +268,8 @@ impl Batches<'_> {
 
     /// Passes a batch on if its spans can all be read.
     fn batch(&mut self, bytes: Vec<u8>, place: &str) -> Result<(), Failure> {
-        match checked(bytes) {
-            Ok(bytes) => self.pass(bytes),
+        match (self.take)(bytes) {
+            Ok(taken) => self.pass(taken),
             Err(error) => {
                 self.skip(place, &error);
                 Ok(())
@@ -281,9 +277,9 @@ impl Batches<'_> {
         }
     }
 
-    fn pass(&mut self, bytes: Vec<u8>) -> Result<(), Failure> {
+    fn pass(&mut self, taken: T) -> Result<(), Failure> {
         self.good += 1;
-        (self.each)(bytes)
+        (self.each)(taken)
     }
 
     fn skip(&mut self, place: &str, why: &str) {
@@ -306,12 +302,32 @@ impl Batches<'_> {
     }
 }
 
-/// The batch of a line of OTLP/JSON; `None` for an empty one.
-fn read_line(line: &[u8]) -> Result<Option<Vec<u8>>, String> {
+/// Whole lines, so many that they are worth a thread's while; `None` at the end of the file.
+fn block(file: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
+    let mut block = Vec::with_capacity(2 * AT_ONCE);
+    (&mut *file).take(AT_ONCE as u64).read_to_end(&mut block)?;
+    file.read_until(b'\n', &mut block)?;
+    Ok(Some(block).filter(|block| !block.is_empty()))
+}
+
+/// The lines of a block, each with its end.
+fn lines(mut block: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let mut rest = block;
+        // Bytes in memory can be read.
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = &block[..length];
+        block = rest;
+        Some(line)
+    })
+}
+
+/// What is taken of a line of OTLP/JSON; `None` of an empty one.
+fn read_line<T>(line: &[u8], take: &Take<'_, T>) -> Result<Option<T>, String> {
     if line.trim_ascii().is_empty() {
         return Ok(None);
     }
-    let read = otlp_json::request(line).and_then(checked).map(Some);
+    let read = otlp_json::request(line).and_then(take).map(Some);
     read.map_err(|error| match line.ends_with(b"\n") || serde_json::from_slice::<IgnoredAny>(line).is_ok() {
         true => error,
         false => "the last line is torn: its writer was killed, or is at work".to_owned(),

@@ -11,6 +11,7 @@ mod failure;
 mod output;
 
 // From a file to spans.
+mod calls;
 mod filter;
 mod input;
 mod otlp_json;

@@ -43,7 +43,7 @@ fn message(value: &Value, schema: &Message) -> Read<Vec<u8>> {
     let Value::Object(fields) = value else { return wrong("an object", value) };
     let mut out = Vec::new();
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
-        if let Some((number, kind)) = schema.field(name) {
+        if let Some((number, kind)) = schema.field(name.as_bytes()) {
             put(&mut out, number, kind, value).map_err(|error| format!("{name}: {error}"))?;
         }
     }
@@ -268,9 +268,14 @@ mod tests {
             assert!(quick::request(text.as_bytes()).is_none(), "{key}");
             assert_eq!(request(text.as_bytes()), of_document(&of_span(&other)), "{key}");
         }
-        for text in
-            ["{}", "[]", "{\"resourceSpans\":[]} x", "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}", ""]
-        {
+        for text in [
+            "{}",
+            "[]",
+            "{\"resourceSpans\":[]} x",
+            "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{}]}]}]}",
+            "",
+            "{\"resourceSpans\":[],\"\\ud800\":1}",
+        ] {
             assert!(quick::request(text.as_bytes()).is_none(), "{text}");
         }
     }

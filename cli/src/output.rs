@@ -81,17 +81,20 @@ impl Output {
         Self { json: arguments.json, is_terminal, colours, out: Sink::Stdout(BufWriter::new(out)) }
     }
 
-    /// What `write` writes, for later: it may be written on another thread.
-    pub(crate) fn page(&self, write: impl FnOnce(&mut Self) -> Result<(), Failure>) -> Result<Vec<u8>, Failure> {
-        let mut page = Self { out: Sink::Page(Vec::new()), ..*self };
-        write(&mut page)?;
-        match page.out {
-            Sink::Page(bytes) => Ok(bytes),
-            Sink::Stdout(_) => Ok(Vec::new()),
+    /// The like of this, but what is written is kept: it may be written on another thread.
+    pub(crate) fn page(&self) -> Self {
+        Self { out: Sink::Page(Vec::new()), ..*self }
+    }
+
+    /// What a [`page`](Self::page) has kept.
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        match self.out {
+            Sink::Page(bytes) => bytes,
+            Sink::Stdout(_) => Vec::new(),
         }
     }
 
-    /// Writes what [`page`](Self::page) has kept.
+    /// Writes what a page has kept.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         Ok(self.out.write_all(bytes)?)
     }
@@ -103,6 +106,10 @@ impl Output {
 
     /// Writes a line of texts, each in its style.
     pub(crate) fn line(&mut self, parts: &[(Style, &str)]) -> Result<(), Failure> {
+        self.line_of(parts.iter().copied())
+    }
+
+    pub(crate) fn line_of<'a>(&mut self, parts: impl Iterator<Item = (Style, &'a str)>) -> Result<(), Failure> {
         for (style, text) in parts {
             let code = match style {
                 Style::Plain => "",

@@ -1,15 +1,18 @@
+use std::fmt::Write;
+
 use clap::Args;
 use spandrel_plugin_api::json::Object;
 use spandrel_plugin_api::{AnyValue, SpanKind, SpanReader, SpanView, Status, TraceId};
 
+use crate::calls::{Facts, Noted};
 use crate::failure::Failure;
-use crate::filter::{Filter, service};
+use crate::filter::{Filter, service_of};
 use crate::input::Input;
 use crate::output::{Output, Style};
 use crate::parallel;
 use crate::progress::Progress;
-use crate::store::{Kept, Store};
-use crate::text::{duration, moment, shown};
+use crate::store::{Kept, Sorted, Store};
+use crate::text::{duration, moment, put_shown, shown};
 use crate::tree::{Node, Trace};
 
 #[derive(Args)]
@@ -32,7 +35,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
     let mut store = Store::default();
-    arguments.input.read(&mut |batch| store.add(&batch, |span| arguments.filter.fits(span)))?;
+    let sorted = |batch: Vec<u8>| Sorted::new(&batch, |span| arguments.filter.fits(span));
+    arguments.input.read_as(&sorted, &mut |batch| store.add(&batch))?;
     let mut traces = store.traces();
     if let Some(last) = arguments.last {
         traces.drain(..traces.len().saturating_sub(last));
@@ -53,39 +57,56 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
 
 /// Shows some at a time, as all of them may be more than memory should hold.
 fn show_all(traces: &[Kept], store: &mut Store, arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    const AT_A_TIME: usize = 1 << 20;
+    const AT_A_TIME: usize = 256 << 10;
     let total = traces.iter().map(|trace| trace.bytes).sum();
     // On a terminal, what is shown is progress enough.
     let mut progress = Progress::new("writing".to_owned(), Some(total));
-    let mut all = traces.iter();
-    let mut is_first = true;
-    loop {
-        let mut some = Vec::new();
-        let mut bytes = 0;
-        while let Some(trace) = (bytes < AT_A_TIME).then(|| all.next()).flatten() {
-            let requests = store.read(trace)?;
-            bytes += requests.iter().map(Vec::len).sum::<usize>();
-            some.push((trace.id, requests));
-        }
-        if some.is_empty() {
-            return Ok(());
-        }
-        let out = &*output;
-        let pages = parallel::map(&some, |(id, requests)| out.page(|page| show(*id, requests, arguments, page)));
-        for page in pages {
-            if !std::mem::take(&mut is_first) {
-                output.text(if output.json { "," } else { "\n" })?;
+    let mut all = traces.iter().peekable();
+    let some = std::iter::from_fn(|| {
+        all.peek()?;
+        let mut bytes = Vec::with_capacity(AT_A_TIME);
+        let mut ends = Vec::new();
+        while let Some(trace) = all.next_if(|_| bytes.len() < AT_A_TIME) {
+            if let Err(failure) = store.read(trace, &mut bytes) {
+                return Some(Err(failure));
             }
-            output.bytes(&page?)?;
+            ends.push((trace.id, bytes.len()));
         }
-        if !output.is_terminal {
-            progress.advance(bytes as u64);
-        }
-    }
+        Some(Ok((bytes, ends)))
+    });
+    let page = output.page();
+    let between = if output.json { "," } else { "\n" };
+    let mut is_first = true;
+    parallel::map(
+        some,
+        |(bytes, ends)| {
+            let mut page = page.page();
+            let mut start = 0;
+            for (id, end) in ends {
+                if start > 0 {
+                    page.text(between)?;
+                }
+                show(id, &bytes[start..end], arguments, &mut page)?;
+                start = end;
+            }
+            Ok((page.into_bytes(), bytes.len()))
+        },
+        |shown: Result<_, Failure>| {
+            let (page, bytes) = shown?;
+            if !std::mem::take(&mut is_first) {
+                output.text(between)?;
+            }
+            output.bytes(&page)?;
+            if !output.is_terminal {
+                progress.advance(bytes as u64);
+            }
+            Ok(())
+        },
+    )
 }
 
-fn show(id: TraceId, requests: &[Vec<u8>], arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let parts: Vec<&[u8]> = requests.iter().map(Vec::as_slice).collect();
+fn show(id: TraceId, request: &[u8], arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
+    let parts = [request];
     let trace = Trace::new(id, SpanReader::new(&parts).flatten().collect());
     if output.json {
         return output.bare_object(|object| write(object, &trace));
@@ -105,15 +126,17 @@ fn print(trace: &Trace<'_>, arguments: &Arguments, output: &mut Output) -> Resul
         (Style::Plain, &format!("  {start}  {spans}")),
         (Style::Bad, &errors),
     ])?;
-    let services: Vec<String> = trace.nodes.iter().map(|node| service(&node.span)).collect();
-    for (node, own) in trace.nodes.iter().zip(&services) {
-        let above = node.parent.map(|parent| services[parent].as_str());
-        let mut line = line(node, own, above);
-        // Below it, all attributes are listed.
-        if !arguments.full {
-            put_attributes(&node.span, &mut line);
-        }
-        print_cut(&line, arguments.width, output)?;
+    let services: Vec<_> = trace.nodes.iter().map(|node| service_of(&node.span)).collect();
+    // Below a line, all attributes are listed.
+    let attributes = if arguments.full { Attributes::default() } else { Attributes::of(trace) };
+    let mut line = Line::default();
+    for (at, (node, own)) in trace.nodes.iter().zip(&services).enumerate() {
+        let above = node.parent.map(|parent| &*services[parent]);
+        line.clear();
+        put_span(node, own, above, &mut line);
+        let above = node.parent.map(|parent| attributes.at(parent)).unwrap_or_default();
+        put_own(node.span.name(), attributes.at(at), above, line.part(Style::Dim));
+        line.print(arguments.width, output)?;
         if arguments.full {
             print_details(node, output)?;
         }
@@ -121,33 +144,97 @@ fn print(trace: &Trace<'_>, arguments: &Arguments, output: &mut Output) -> Resul
     Ok(())
 }
 
-pub(crate) type Part = (Style, String);
+type Attribute<'a> = (&'a str, AnyValue<'a>);
 
-/// What a line says of a span: how long it took, its place, name, kind and service,
-/// and what went wrong.
-fn line(node: &Node<'_>, own: &str, above: Option<&str>) -> Vec<Part> {
-    let span = &node.span;
-    let mut line = vec![(Style::Dim, format!("{:>8}  {}", duration(span.duration_nanos()), node.branch()))];
-    line.push((if is_error(span) { Style::Bad } else { Style::Bold }, shown(span.name())));
-    if span.kind() != SpanKind::Internal {
-        line.push((Style::Plain, format!("  {}", span.kind().as_str())));
-    }
-    if !own.is_empty() && above.is_none_or(|above| above != own) {
-        line.push((Style::Good, format!("  ({})", shown(own))));
-    }
-    if let Status::Error(message) = span.status() {
-        let message = if message.is_empty() { String::new() } else { format!(" {}", shown(message)) };
-        line.push((Style::Bad, format!("  ✗{message}")));
-    }
-    if node.parent.is_none() && span.parent_span_id().is_some() {
-        line.push((Style::Warning, "  (parent not here)".to_owned()));
-    }
-    line
+/// The attributes of all spans of a trace, read once.
+#[derive(Default)]
+struct Attributes<'a> {
+    all: Vec<Attribute<'a>>,
+    /// Where those of each span end.
+    ends: Vec<usize>,
 }
 
-/// Adds the attributes, those first that say most.
-pub(crate) fn put_attributes(span: &SpanView<'_>, line: &mut Vec<Part>) {
-    const FIRST: [&str; 11] = [
+impl<'a> Attributes<'a> {
+    fn of(trace: &Trace<'a>) -> Self {
+        let mut attributes = Self::default();
+        for node in &trace.nodes {
+            attributes.all.extend(node.span.attributes());
+            attributes.ends.push(attributes.all.len());
+        }
+        attributes
+    }
+
+    /// Those of a span by its place in the trace.
+    fn at(&self, place: usize) -> &[Attribute<'a>] {
+        let end = |place| self.ends.get(place).copied().unwrap_or(0);
+        &self.all[place.checked_sub(1).map_or(0, end)..end(place)]
+    }
+}
+
+/// A line on its way: its text, and where each part of it begins.
+#[derive(Default)]
+struct Line {
+    text: String,
+    parts: Vec<(Style, usize)>,
+}
+
+impl Line {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.parts.clear();
+    }
+
+    /// Begins a part, to which is appended what it says.
+    fn part(&mut self, style: Style) -> &mut String {
+        self.parts.push((style, self.text.len()));
+        &mut self.text
+    }
+
+    /// Prints at most so many characters of it.
+    fn print(&self, width: usize, output: &mut Output) -> Result<(), Failure> {
+        let at = |characters: usize| self.text.char_indices().nth(characters).map(|(at, _)| at);
+        let is_cut = width > 0 && self.text.len() > width && at(width).is_some();
+        let end = if is_cut { at(width - 1) } else { None }.unwrap_or(self.text.len());
+        let ends = self.parts.iter().skip(1).map(|(_, start)| *start).chain([end]);
+        let parts = self.parts.iter().zip(ends).map(|((style, start), next)| (*style, start.min(&end), next.min(end)));
+        let parts = parts.map(|(style, start, end)| (style, &self.text[*start..end]));
+        output.line_of(parts.chain(is_cut.then_some((Style::Dim, "…"))))
+    }
+}
+
+/// Puts what a line says of a span: how long it took, its place, name, kind and service,
+/// and what went wrong.
+fn put_span(node: &Node<'_>, own: &str, above: Option<&str>, line: &mut Line) {
+    let span = &node.span;
+    let took = line.part(Style::Dim);
+    put(took, format_args!("{:>8}  ", duration(span.duration_nanos())));
+    node.put_branch(took);
+    put_shown(line.part(if is_error(span) { Style::Bad } else { Style::Bold }), span.name());
+    if span.kind() != SpanKind::Internal {
+        let kind = line.part(Style::Plain);
+        kind.push_str("  ");
+        kind.push_str(span.kind().as_str());
+    }
+    if !own.is_empty() && above.is_none_or(|above| above != own) {
+        let service = line.part(Style::Good);
+        service.push_str("  (");
+        put_shown(service, own);
+        service.push(')');
+    }
+    if let Status::Error(message) = span.status() {
+        let wrong = line.part(Style::Bad);
+        wrong.push_str(if message.is_empty() { "  ✗" } else { "  ✗ " });
+        put_shown(wrong, message);
+    }
+    if node.parent.is_none() && span.parent_span_id().is_some() {
+        line.part(Style::Warning).push_str("  (parent not here)");
+    }
+}
+
+/// Appends what the attributes say: tokens, cost and model, then what says most, then the others but for
+/// those that stand in the same words on the line above, as what is inherited does.
+fn put_own(name: &str, own: &[Attribute<'_>], above: &[Attribute<'_>], out: &mut String) {
+    const FIRST: [&str; 8] = [
         "error.type",
         "http.response.status_code",
         "http.request.resend_count",
@@ -156,39 +243,79 @@ pub(crate) fn put_attributes(span: &SpanView<'_>, line: &mut Vec<Part>) {
         "rpc.method",
         "db.query.summary",
         "messaging.destination.name",
-        "gen_ai.request.model",
-        "gen_ai.usage.input_tokens",
-        "gen_ai.usage.output_tokens",
     ];
-    let mut attributes: Vec<_> = span.attributes().into_iter().collect();
+    let mut facts = Facts::default();
+    let mut attributes: Vec<(usize, &Attribute<'_>)> = Vec::with_capacity(own.len());
+    for attribute in own {
+        let (key, value) = *attribute;
+        if facts.note(key, value) == Noted::Told {
+            continue;
+        }
+        match FIRST.iter().position(|first| *first == key) {
+            Some(rank) => attributes.push((rank, attribute)),
+            None if above.iter().any(|(known, other)| *known == key && is_same(value, *other)) => {}
+            None => attributes.push((FIRST.len(), attribute)),
+        }
+    }
+    facts.put(name, out);
     // Stable, so that the others stay in their order.
-    attributes.sort_by_key(|(key, _)| FIRST.iter().position(|first| first == key).unwrap_or(FIRST.len()));
-    let part =
-        |(key, value): (&str, AnyValue<'_>)| (Style::Dim, format!("  {}={}", shown(key), shown(&value.to_string())));
-    line.extend(attributes.into_iter().map(part));
+    attributes.sort_by_key(|(rank, _)| *rank);
+    attributes.iter().for_each(|(_, (key, value))| put_attribute(out, key, *value));
+}
+
+fn is_same(value: AnyValue<'_>, other: AnyValue<'_>) -> bool {
+    match (value, other) {
+        (AnyValue::Str(value), AnyValue::Str(other)) => value == other,
+        (AnyValue::Bool(value), AnyValue::Bool(other)) => value == other,
+        (AnyValue::I64(value), AnyValue::I64(other)) => value == other,
+        (AnyValue::F64(value), AnyValue::F64(other)) => value.to_bits() == other.to_bits(),
+        (AnyValue::Str(_) | AnyValue::Bool(_) | AnyValue::I64(_) | AnyValue::F64(_), _) => false,
+        (value, other) => value.to_string() == other.to_string(),
+    }
+}
+
+fn put_attribute(out: &mut String, key: &str, value: AnyValue<'_>) {
+    out.push_str("  ");
+    put_shown(out, key);
+    out.push('=');
+    put_value(out, value);
+}
+
+fn put_value(out: &mut String, value: AnyValue<'_>) {
+    match value {
+        AnyValue::Str(text) => put_shown(out, text),
+        AnyValue::Bool(_) | AnyValue::I64(_) | AnyValue::F64(_) => put(out, format_args!("{value}")),
+        value => put_shown(out, &value.to_string()),
+    }
+}
+
+/// Appends what is formatted.
+fn put(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing into memory does not fail.
+    let _ = out.write_fmt(text);
+}
+
+pub(crate) type Part = (Style, String);
+
+/// Adds what the attributes say, with what says most first.
+pub(crate) fn put_attributes(span: &SpanView<'_>, line: &mut Vec<Part>) {
+    let mut text = String::new();
+    put_own(span.name(), &span.attributes().into_iter().collect::<Vec<_>>(), &[], &mut text);
+    line.push((Style::Dim, text));
 }
 
 /// Prints a line of at most so many characters.
 pub(crate) fn print_cut(parts: &[Part], width: usize, output: &mut Output) -> Result<(), Failure> {
-    let total: usize = parts.iter().map(|(_, text)| text.chars().count()).sum();
-    if width == 0 || total <= width {
-        let parts: Vec<_> = parts.iter().map(|(style, text)| (*style, text.as_str())).collect();
-        return output.line(&parts);
-    }
-    let mut left = width.saturating_sub(1);
-    let mut cut = Vec::new();
-    for (style, text) in parts {
-        let end = text.char_indices().nth(left).map_or(text.len(), |(end, _)| end);
-        left = left.saturating_sub(text.chars().count());
-        cut.push((*style, &text[..end]));
-    }
-    cut.push((Style::Dim, "…"));
-    output.line(&cut)
+    let mut line = Line::default();
+    parts.iter().for_each(|(style, text)| line.part(*style).push_str(text));
+    line.print(width, output)
 }
 
 fn print_details(node: &Node<'_>, output: &mut Output) -> Result<(), Failure> {
     let span = &node.span;
-    let margin = format!("{:10}{}   ", "", node.below());
+    let mut margin = " ".repeat(10);
+    node.put_below(&mut margin);
+    margin.push_str("   ");
     let mut detail = |text: String| output.line(&[(Style::Dim, &margin), (Style::Plain, &text)]);
     detail(format!("span {} at {}", span.span_id(), moment(span.start().unix_nanos(), 6)))?;
     for (key, value) in span.attributes() {
@@ -248,7 +375,7 @@ pub(crate) fn write_span(object: &mut Object<'_>, span: &SpanView<'_>) {
     }
     object.text("name", span.name());
     object.text("kind", span.kind().as_str());
-    object.text("service", &service(span));
+    object.text("service", &service_of(span));
     object.number("start_unix_nano", span.start().unix_nanos());
     object.number("end_unix_nano", span.end().unix_nanos());
     object.number("duration_ns", span.duration_nanos());

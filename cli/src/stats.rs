@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 
 use clap::{Args, ValueEnum};
+use spandrel_plugin_api::SpanReader;
 
+use crate::calls::{ByModel, Calls, count_call};
 use crate::failure::Failure;
 use crate::filter::Filter;
 use crate::input::Input;
@@ -10,7 +12,8 @@ use crate::show::is_error;
 use crate::text::{duration, shown};
 
 #[derive(Args)]
-#[command(after_help = "Percentiles are durations of spans that are there (nearest rank).")]
+#[command(after_help = "Percentiles are durations of spans that are there (nearest rank).\n\
+                  Calls of language models have a table of their own, with tokens and cost.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     input: Input,
@@ -40,22 +43,56 @@ struct Group {
     durations: Vec<u64>,
 }
 
+/// What is counted of some spans.
+#[derive(Default)]
+struct Found {
+    groups: BTreeMap<&'static str, BTreeMap<String, Group>>,
+    models: ByModel,
+}
+
+impl Found {
+    /// Counts the spans of a batch that fit, or says why it cannot be read.
+    fn of(batch: &[u8], filter: &Filter) -> Result<Self, String> {
+        let mut found = Self::default();
+        for span in SpanReader::new(&[batch]) {
+            let span = span.map_err(|error| error.message().to_owned())?;
+            if filter.fits(&span) {
+                // A call has a span on either side, mostly with one name.
+                let groups = found.groups.entry(span.kind().as_str()).or_default();
+                if !groups.contains_key(span.name()) {
+                    groups.insert(span.name().to_owned(), Group::default());
+                }
+                if let Some(group) = groups.get_mut(span.name()) {
+                    group.errors += u64::from(is_error(&span));
+                    group.durations.push(span.duration_nanos());
+                }
+                count_call(&span, &mut found.models);
+            }
+        }
+        Ok(found)
+    }
+
+    fn add(&mut self, other: Self) {
+        for (kind, groups) in other.groups {
+            for (name, group) in groups {
+                let all = self.groups.entry(kind).or_default().entry(name).or_default();
+                all.errors += group.errors;
+                all.durations.extend(group.durations);
+            }
+        }
+        for (model, calls) in other.models {
+            self.models.entry(model).or_default().add(&calls);
+        }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Failure> {
-    let mut groups: BTreeMap<&'static str, BTreeMap<String, Group>> = BTreeMap::new();
-    arguments.input.read_spans(&mut |span| {
-        if !arguments.filter.fits(span) {
-            return;
-        }
-        // A call has a span on either side, mostly with one name.
-        let groups = groups.entry(span.kind().as_str()).or_default();
-        if !groups.contains_key(span.name()) {
-            groups.insert(span.name().to_owned(), Group::default());
-        }
-        if let Some(group) = groups.get_mut(span.name()) {
-            group.errors += u64::from(is_error(span));
-            group.durations.push(span.duration_nanos());
-        }
+    let mut all = Found::default();
+    arguments.input.read_as(&|batch| Found::of(&batch, &arguments.filter), &mut |found| {
+        all.add(found);
+        Ok(())
     })?;
+    let Found { groups, models } = all;
     let of_kind = |(kind, groups): (&'static str, BTreeMap<String, Group>)| {
         groups.into_iter().map(move |(name, group)| (name, kind, group))
     };
@@ -73,7 +110,12 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> Result<(), Fail
     };
     // Stable, so that equals stay in the order of their names.
     groups.sort_by_key(|(.., group)| std::cmp::Reverse(key(group)));
-    if output.json { write(&groups, output) } else { print(&groups, output) }?;
+    if output.json {
+        write(&groups, &models, output)?;
+    } else {
+        print(&groups, output)?;
+        print_models(&models, output)?;
+    }
     match groups.is_empty() {
         true if arguments.filter.is_empty() => Err(Failure::NotWell("there is no span".to_owned())),
         true => Err(Failure::NotWell("no span fits the filters".to_owned())),
@@ -114,7 +156,56 @@ fn print(groups: &[Row], output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn write(groups: &[Row], output: &mut Output) -> Result<(), Failure> {
+/// The table of the models, and the sum of all if there are several; nothing if nothing was called.
+fn print_models(models: &ByModel, output: &mut Output) -> Result<(), Failure> {
+    if models.is_empty() {
+        return Ok(());
+    }
+    let heads = format!(
+        "{:>8} {:>7} {:>12} {:>12} {:>12} {:>14}  model",
+        "calls", "errors", "tokens in", "cached", "tokens out", "USD"
+    );
+    output.text("\n")?;
+    output.line(&[(Style::Dim, &heads)])?;
+    let mut line = |name: &str, calls: &Calls| {
+        let failed = if calls.errors > 0 { Style::Bad } else { Style::Plain };
+        // Of nothing but unknown costs there is no sum, rather than a sum of 0.
+        let (cost, note) = match calls.unpriced {
+            0 => (calls.cost.to_string(), String::new()),
+            all if all == calls.calls => ("-".to_owned(), String::new()),
+            some => (calls.cost.to_string(), format!("  {some} without cost")),
+        };
+        let Calls { input, cached, output: out, .. } = calls;
+        output.line(&[
+            (Style::Plain, &format!("{:>8} ", calls.calls)),
+            (failed, &format!("{:>7}", calls.errors)),
+            (Style::Plain, &format!(" {input:>12} {cached:>12} {out:>12} {cost:>14}  ")),
+            (Style::Bold, name),
+            (Style::Dim, &note),
+        ])
+    };
+    for ((provider, model), calls) in by_cost(models) {
+        let model = if model.is_empty() { "(no model told)" } else { model };
+        let provider = if provider.is_empty() { String::new() } else { format!("{provider}/") };
+        line(&shown(&format!("{provider}{model}")), calls)?;
+    }
+    if models.len() > 1 {
+        let mut all = Calls::default();
+        models.values().for_each(|calls| all.add(calls));
+        line("all", &all)?;
+    }
+    Ok(())
+}
+
+/// What cost most comes first.
+fn by_cost(models: &ByModel) -> Vec<(&(String, String), &Calls)> {
+    let mut all: Vec<_> = models.iter().collect();
+    // Stable, so that equals stay in the order of their names.
+    all.sort_by_key(|(_, calls)| std::cmp::Reverse((calls.cost.get(), calls.calls)));
+    all
+}
+
+fn write(groups: &[Row], models: &ByModel, output: &mut Output) -> Result<(), Failure> {
     output.object(|document| {
         document.array("names", |all| {
             for (name, kind, group) in groups {
@@ -126,6 +217,28 @@ fn write(groups: &[Row], output: &mut Output) -> Result<(), Failure> {
                     for (key, percent) in [("p50_ns", 50), ("p95_ns", 95), ("p99_ns", 99), ("max_ns", 100)] {
                         object.number(key, group.percentile(percent));
                     }
+                });
+            }
+        });
+        if models.is_empty() {
+            return;
+        }
+        document.array("models", |all| {
+            for ((provider, model), calls) in by_cost(models) {
+                all.object(|object| {
+                    for (key, name) in [("provider", provider), ("model", model)] {
+                        if name.is_empty() { object.null(key) } else { object.text(key, name) }
+                    }
+                    object.number("calls", calls.calls);
+                    object.number("errors", calls.errors);
+                    object.number("input_tokens", calls.input);
+                    object.number("cached_tokens", calls.cached);
+                    object.number("output_tokens", calls.output);
+                    match calls.unpriced == calls.calls {
+                        true => object.null("cost_usd"),
+                        false => object.float("cost_usd", calls.cost.as_usd()),
+                    }
+                    object.number("calls_without_cost", calls.unpriced);
                 });
             }
         });

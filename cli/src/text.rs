@@ -103,13 +103,23 @@ fn parse_moment(text: &str) -> Option<u64> {
 /// A text in which nothing can move the cursor or set colours: whoever wrote a
 /// trace must not decide what a terminal does.
 pub(crate) fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    put_shown(&mut out, text);
+    out
+}
+
+/// Appends what is [`shown`].
+pub(crate) fn put_shown(out: &mut String, text: &str) {
     let is_harmful = |c: char| {
         c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
-    if !text.contains(is_harmful) {
-        return text.to_owned();
+    // Most texts are plain, which is quickly seen.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) || !text.contains(is_harmful) {
+        return out.push_str(text);
     }
-    text.chars().map(|c| if is_harmful(c) { c.escape_default().to_string() } else { c.to_string() }).collect()
+    for c in text.chars() {
+        if is_harmful(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
 }
 
 /// Whether the text fits the pattern, in which `*` stands for anything.

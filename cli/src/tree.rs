@@ -1,7 +1,5 @@
 //! Spans of a trace as a tree, in the order in which they began.
 
-use std::collections::HashMap;
-
 use spandrel_plugin_api::{SpanId, SpanView, TraceId};
 
 /// A trace: its spans, each with its depth.
@@ -16,8 +14,8 @@ pub(crate) struct Node<'a> {
     pub(crate) depth: usize,
     /// Its parent within the trace, by its place in `nodes`.
     pub(crate) parent: Option<usize>,
-    /// Of each level down to its own: whether more comes there below.
-    pub(crate) goes_on: Vec<bool>,
+    /// A bit for each level down to its own, the first the lowest: whether more comes there below.
+    goes_on: u32,
 }
 
 /// Deeper ones are drawn at this depth, so that a chain of a million spans does
@@ -27,23 +25,31 @@ pub(crate) const MOST_DEPTH: usize = 20;
 impl<'a> Trace<'a> {
     /// Orders the spans of one trace.
     pub(crate) fn new(id: TraceId, mut spans: Vec<SpanView<'a>>) -> Self {
-        spans.sort_by_key(|span| (span.start(), std::cmp::Reverse(span.end()), span.span_id()));
-        let mut children: HashMap<SpanId, Vec<usize>> = HashMap::new();
-        let is_here: HashMap<SpanId, usize> = spans.iter().enumerate().map(|(i, span)| (span.span_id(), i)).collect();
+        spans.sort_by_cached_key(|span| (span.start(), std::cmp::Reverse(span.end()), span.span_id()));
+        let mut ids: Vec<SpanId> = spans.iter().map(SpanView::span_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        // By the place of their parent in `ids`.
+        let mut children: Vec<Vec<usize>> = vec![Vec::new(); ids.len()];
         let mut roots = Vec::new();
         for (i, span) in spans.iter().enumerate() {
-            match span.parent_span_id().filter(|parent| is_here.contains_key(parent)) {
-                Some(parent) => children.entry(parent).or_default().push(i),
+            match span.parent_span_id().and_then(|parent| ids.binary_search(&parent).ok()) {
+                Some(parent) => children[parent].push(i),
                 None => roots.push(i),
             }
         }
         let mut trace = Self { id, nodes: Vec::with_capacity(spans.len()) };
         let mut seen = vec![false; spans.len()];
-        trace.append(&spans, &roots, &mut children, &mut seen);
+        // Of spans with the same id, the first one has them.
+        let mut children_of = |span: &SpanView<'_>| match ids.binary_search(&span.span_id()) {
+            Ok(i) => std::mem::take(&mut children[i]),
+            Err(_) => Vec::new(),
+        };
+        trace.append(&spans, &roots, &mut children_of, &mut seen);
         // Spans that are their own ancestors have no root. They are shown all the same.
         for i in 0..spans.len() {
             if !seen[i] {
-                trace.append(&spans, &[i], &mut children, &mut seen);
+                trace.append(&spans, &[i], &mut children_of, &mut seen);
             }
         }
         trace
@@ -54,27 +60,23 @@ impl<'a> Trace<'a> {
         &mut self,
         spans: &[SpanView<'a>],
         roots: &[usize],
-        children: &mut HashMap<SpanId, Vec<usize>>,
+        children_of: &mut dyn FnMut(&SpanView<'_>) -> Vec<usize>,
         seen: &mut [bool],
     ) {
-        let mut open: Vec<(usize, Option<usize>, usize, Vec<bool>)> = Vec::new();
+        let mut open: Vec<(usize, Option<usize>, usize, u32)> = Vec::new();
         let last = roots.len().saturating_sub(1);
-        open.extend(roots.iter().enumerate().rev().map(|(n, i)| (*i, None, 0, vec![n < last])));
+        open.extend(roots.iter().enumerate().rev().map(|(n, i)| (*i, None, 0, u32::from(n < last))));
         while let Some((i, parent, depth, goes_on)) = open.pop() {
             if std::mem::replace(&mut seen[i], true) {
                 continue;
             }
             let here = self.nodes.len();
-            let below = children.remove(&spans[i].span_id()).unwrap_or_default();
+            let below = children_of(&spans[i]);
             let last = below.len().saturating_sub(1);
+            let level = (depth + 1).min(MOST_DEPTH);
             for (n, child) in below.into_iter().enumerate().rev() {
-                let mut levels = goes_on.clone();
-                if levels.len() <= MOST_DEPTH {
-                    levels.push(n < last);
-                } else if let Some(level) = levels.last_mut() {
-                    *level = n < last;
-                }
-                open.push((child, Some(here), depth + 1, levels));
+                let goes_on = goes_on & !(1 << level) | u32::from(n < last) << level;
+                open.push((child, Some(here), depth + 1, goes_on));
             }
             self.nodes.push(Node { span: spans[i], depth, parent, goes_on });
         }
@@ -92,24 +94,27 @@ impl<'a> Trace<'a> {
 }
 
 impl Node<'_> {
-    /// The lines before its name.
-    pub(crate) fn branch(&self) -> String {
-        self.draw(|goes_on| if goes_on { "├─ " } else { "└─ " })
+    /// Appends the lines before its name.
+    pub(crate) fn put_branch(&self, out: &mut String) {
+        self.draw(out, ["└─ ", "├─ "]);
     }
 
-    /// The lines before what stands below its name.
-    pub(crate) fn below(&self) -> String {
-        self.draw(|goes_on| if goes_on { "│  " } else { "   " })
+    /// Appends the lines before what stands below its name.
+    pub(crate) fn put_below(&self, out: &mut String) {
+        self.draw(out, ["   ", "│  "]);
     }
 
-    fn draw(&self, own: impl Fn(bool) -> &'static str) -> String {
+    fn draw(&self, out: &mut String, own: [&str; 2]) {
+        let goes_on = |level: usize| usize::from(self.goes_on >> level & 1 == 1);
         // Roots stand at the margin.
-        let Some((last, above)) = self.goes_on.get(1..).and_then(<[bool]>::split_last) else { return String::new() };
-        let mut drawn: String = above.iter().map(|goes_on| if *goes_on { "│  " } else { "   " }).collect();
-        drawn.push_str(own(*last));
-        if self.depth > MOST_DEPTH {
-            drawn.push_str(&format!("({}) ", self.depth));
+        let level = self.depth.min(MOST_DEPTH);
+        if level == 0 {
+            return;
         }
-        drawn
+        (1..level).for_each(|level| out.push_str(["   ", "│  "][goes_on(level)]));
+        out.push_str(own[goes_on(level)]);
+        if self.depth > MOST_DEPTH {
+            out.push_str(&format!("({}) ", self.depth));
+        }
     }
 }

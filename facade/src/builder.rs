@@ -1,4 +1,6 @@
+use std::any::Any;
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use spandrel_plugin_api::{
@@ -8,7 +10,7 @@ use spandrel_plugin_api::{
 
 use crate::chain::{self, Live, Recording, ScopeSwitch};
 use crate::closures::{run, try_run};
-use crate::context::{self, Context, with_ambient};
+use crate::context::{self, Context, Extension, with_ambient};
 use crate::sampler::SamplingInput;
 use crate::span::{Span, SpanRef};
 use crate::tracer::Core;
@@ -38,6 +40,7 @@ pub fn span(name: &str) -> SpanBuilder<'_> {
         links: Vec::new(),
         time: None,
         scope: SCOPE,
+        extension: None,
     }
 }
 
@@ -53,6 +56,7 @@ pub struct SpanBuilder<'a> {
     links: Vec<(SpanContext, Vec<OwnedAttribute>)>,
     time: Option<Timestamp>,
     scope: InstrumentationScope<'a>,
+    extension: Option<Extension>,
 }
 
 /// What a span is a child of.
@@ -125,6 +129,13 @@ impl<'a> SpanBuilder<'a> {
         self
     }
 
+    /// A value for crates on top of this one, which the work within the span finds by
+    /// [`extension`](crate::extension); see [`Context::with_extension`].
+    pub fn extension<T: Any + Send + Sync>(mut self, value: Arc<T>) -> Self {
+        self.extension = Some(value);
+        self
+    }
+
     /// Starts it without entering it.
     pub fn start(self) -> Span {
         Span::of(self.start_live())
@@ -178,7 +189,11 @@ impl<'a> SpanBuilder<'a> {
             time: self.time,
             scope: self.scope,
         };
-        start.begin(&self.parent)
+        let mut live = start.begin(&self.parent)?;
+        if let Some(extension) = self.extension {
+            live.scope.extend(extension);
+        }
+        Some(live)
     }
 }
 
@@ -300,8 +315,8 @@ impl Start<'_> {
     fn start_clean(&self, live: &mut Live, chosen: Chosen<'_>, asks_sampler: bool) {
         let redaction = &self.tracer.redaction;
         let name = redaction.text(self.name);
-        with_ambient(self.attributes, |attributes| {
-            redaction.attributes(attributes, |attributes| {
+        with_ambient(self.attributes, |attributes, from_scope| {
+            redaction.attributes_of_span(attributes, from_scope, |attributes| {
                 redact_links(self.tracer, self.links, |links| {
                     let start = Start { name: &name, attributes, links, ..*self };
                     let is_sampled = (!asks_sampler || start.samples(chosen))

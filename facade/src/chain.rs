@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use spandrel_plugin_api::{Attribute, SpanContext, SpanState, Timestamp, TraceFlags, suppression};
 use spandrel_recorder::RunningSpan;
 
-use crate::context::{self, Scope};
+use crate::context::{self, Context, Extension, Scope};
 use crate::tracer::Core;
 use crate::{clock, id};
 
@@ -56,6 +56,19 @@ pub(crate) enum ScopeSwitch {
     Set(Option<Arc<Scope>>),
     /// Entered: to be made current again on leaving.
     Restore(Option<Arc<Scope>>, Option<Arc<Scope>>),
+}
+
+impl ScopeSwitch {
+    /// Hands a value down, before the span is entered.
+    pub(crate) fn extend(&mut self, value: Extension) {
+        let scope = match std::mem::take(self) {
+            Self::Set(scope) => scope,
+            Self::Keep | Self::Restore(..) => Context::root().scope_of_child(),
+        };
+        let mut scope = scope.as_deref().cloned().unwrap_or_default();
+        scope.extend(value);
+        *self = Self::Set(Some(Arc::new(scope)));
+    }
 }
 
 thread_local! {

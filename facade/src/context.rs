@@ -2,7 +2,7 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use spandrel_plugin_api::{Attribute, OwnedAttribute, OwnedValue, SpanContext, ToValue, Value};
 use spandrel_propagation::Baggage;
@@ -36,13 +36,15 @@ pub struct Context {
     scope: Option<Arc<Scope>>,
 }
 
+/// What a crate on top of this one hands down.
+pub(crate) type Extension = Arc<dyn Any + Send + Sync>;
+
 /// The parts of a context that are not a span.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
     /// Shared, as scopes within one have the same, nearly always.
-    pub(crate) ambient: Arc<Vec<OwnedAttribute>>,
-    /// One of each type.
-    pub(crate) extensions: Vec<Arc<dyn Any + Send + Sync>>,
+    pub(crate) ambient: Arc<Ambient>,
+    pub(crate) extensions: Vec<Extension>,
     pub(crate) baggage: Baggage,
     /// The span of a caller that is not trusted: traces that begin here are linked to it.
     pub(crate) caller: Option<SpanContext>,
@@ -50,7 +52,23 @@ pub(crate) struct Scope {
     pub(crate) tracer: Option<&'static Core>,
 }
 
+/// Attributes that every span gets.
+#[derive(Debug, Default)]
+pub(crate) struct Ambient {
+    pub(crate) attributes: Vec<OwnedAttribute>,
+    /// The redaction that found no secret in them, which need not look again for each span.
+    pub(crate) kept_by: AtomicU32,
+}
+
 impl Scope {
+    /// One of each type; this one in place of another.
+    pub(crate) fn extend(&mut self, value: Extension) {
+        match self.extensions.iter_mut().find(|known| known.as_ref().type_id() == value.as_ref().type_id()) {
+            Some(known) => *known = value,
+            None => self.extensions.push(value),
+        }
+    }
+
     fn extension<T: Any + Send + Sync>(&self) -> Option<Arc<T>> {
         let found = self.extensions.iter().find(|known| known.as_ref().is::<T>());
         found.and_then(|known| Arc::clone(known).downcast().ok())
@@ -91,11 +109,12 @@ impl Context {
     #[must_use]
     pub fn with_attributes(self, attributes: &[Attribute<'_>]) -> Self {
         self.map_scope(|scope| {
-            let ambient = Arc::make_mut(&mut scope.ambient);
+            let mut ambient = scope.ambient.attributes.clone();
             for attribute in attributes {
                 ambient.retain(|known| known.key != attribute.key);
                 ambient.push(attribute.to_owned());
             }
+            scope.ambient = Arc::new(Ambient { attributes: ambient, kept_by: AtomicU32::new(0) });
         })
     }
 
@@ -103,10 +122,7 @@ impl Context {
     /// the work within. It takes the place of one of the same type, and no provider sees it.
     #[must_use]
     pub fn with_extension<T: Any + Send + Sync>(self, value: Arc<T>) -> Self {
-        self.map_scope(|scope| {
-            scope.extensions.retain(|known| !known.as_ref().is::<T>());
-            scope.extensions.push(value);
-        })
+        self.map_scope(|scope| scope.extend(value))
     }
 
     /// The value of this type that the context hands down.
@@ -254,7 +270,7 @@ pub fn ambient_attribute<R>(key: &str, f: impl FnOnce(&OwnedValue) -> R) -> Opti
         return None;
     }
     let scope = current_scope()?;
-    scope.ambient.iter().find(|ambient| ambient.key == key).map(|ambient| f(&ambient.value))
+    scope.ambient.attributes.iter().find(|ambient| ambient.key == key).map(|ambient| f(&ambient.value))
 }
 
 /// The value of this type that the current context hands down; see [`Context::with_extension`].
@@ -299,11 +315,16 @@ thread_local! {
 
 /// Makes `scope` current and says which one was.
 pub(crate) fn swap_scope(scope: Option<Arc<Scope>>) -> Option<Arc<Scope>> {
-    let overrides = |scope: &Option<Arc<Scope>>| usize::from(scope.as_ref().is_some_and(|s| s.tracer.is_some()));
-    OVERRIDES.fetch_add(overrides(&scope), Ordering::Relaxed);
-    HAS_AMBIENT.set(scope.as_ref().is_some_and(|scope| !scope.ambient.is_empty() || scope.caller.is_some()));
+    let is_override = |scope: &Option<Arc<Scope>>| scope.as_ref().is_some_and(|scope| scope.tracer.is_some());
+    // Rare, and what all threads write to is slow.
+    if is_override(&scope) {
+        OVERRIDES.fetch_add(1, Ordering::Relaxed);
+    }
+    HAS_AMBIENT.set(scope.as_ref().is_some_and(|scope| !scope.ambient.attributes.is_empty() || scope.caller.is_some()));
     let before = SCOPE.try_with(|current| current.replace(scope)).ok().flatten();
-    OVERRIDES.fetch_sub(overrides(&before), Ordering::Relaxed);
+    if is_override(&before) {
+        OVERRIDES.fetch_sub(1, Ordering::Relaxed);
+    }
     before
 }
 
@@ -338,26 +359,41 @@ fn own_caller() -> Option<SpanContext> {
     SCOPE.try_with(|scope| scope.borrow().as_ref().and_then(|scope| scope.caller.clone())).ok().flatten()
 }
 
-/// Calls `f` with a span's own attributes and those of this thread, which stand
+/// How many of a span's attributes, the first ones, are a scope's.
+#[derive(Clone, Copy)]
+pub(crate) struct FromScope<'a> {
+    pub(crate) count: usize,
+    pub(crate) ambient: &'a Ambient,
+}
+
+/// Calls `f` with a span's own attributes and, before them, those of this thread, which stand
 /// back where keys are equal. What `f` calls finds no scope.
 #[inline]
-pub(crate) fn with_ambient<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
-    if has_ambient() { with_both(own, f) } else { f(own) }
+pub(crate) fn with_ambient<R>(
+    own: &[Attribute<'_>],
+    f: impl FnOnce(&[Attribute<'_>], Option<FromScope<'_>>) -> R,
+) -> R {
+    if has_ambient() { with_both(own, f) } else { f(own, None) }
 }
 
 #[cold]
-fn with_both<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
+fn with_both<R>(own: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>], Option<FromScope<'_>>) -> R) -> R {
     let scope = TakenScope(SCOPE.try_with(RefCell::take).ok().flatten());
-    let ambient = scope.0.as_ref().map_or(&[][..], |scope| scope.ambient.as_slice());
+    let Some(Scope { ambient: shared, .. }) = scope.0.as_deref() else { return f(own, None) };
+    let ambient = &shared.attributes;
     let is_own = |attribute: &&OwnedAttribute| own.iter().any(|o| o.key == attribute.key);
     let all = ambient.iter().filter(|a| !is_own(a)).map(OwnedAttribute::as_attribute).chain(own.iter().copied());
     // Few enough for the stack, nearly always.
     let mut few = [Attribute { key: "", value: Value::Bool(false) }; 24];
-    if ambient.len() + own.len() > few.len() {
-        return f(&all.collect::<Vec<_>>());
-    }
-    let len = few.iter_mut().zip(all).map(|(place, attribute)| *place = attribute).count();
-    f(&few[..len])
+    let many: Vec<Attribute<'_>>;
+    let all = if ambient.len() + own.len() > few.len() {
+        many = all.collect();
+        &many
+    } else {
+        let len = few.iter_mut().zip(all).map(|(place, attribute)| *place = attribute).count();
+        &few[..len]
+    };
+    f(all, Some(FromScope { count: all.len() - own.len(), ambient: shared }))
 }
 
 /// The scope while somebody works with it; put back at the end, also by a panic.

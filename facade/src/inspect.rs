@@ -186,6 +186,24 @@ impl Configuration {
         Ok(all)
     }
 
+    /// What is set in the tables that crates on top of the facade read, as
+    /// [`provider_settings`](Self::provider_settings) has that of providers.
+    #[must_use]
+    pub fn section_settings(&self) -> Vec<(String, String, String)> {
+        let sections = &self.settings.sections;
+        let set = leaves(sections.tables(), "", "").into_iter();
+        set.map(|(key, written, value)| {
+            (written, self.clean(&key, value).to_string(), sections.origin(&key).to_owned())
+        })
+        .collect()
+    }
+
+    /// What set a key of these tables, or the table itself: a place in the file or a variable.
+    #[must_use]
+    pub fn section_origin(&self, key: &str) -> Option<&str> {
+        Some(self.settings.sections.origin(key)).filter(|origin| !origin.is_empty())
+    }
+
     /// The value without secrets; the values of headers are secrets whatever they are called.
     fn clean(&self, key: &str, value: Value) -> Value {
         let key = &key.strip_prefix("service.attributes.").unwrap_or(key).replace('"', "");

@@ -100,5 +100,6 @@ pub mod __private {
         Call, MAX_BYTES, Outcome, RETURN, call, capture, debug_text, expected, in_span, in_span_mut, record, start,
         start_as,
     };
+    pub use spandrel_plugin_api::suggest::nearest;
     pub use spandrel_plugin_api::{Attribute, SpanKind, ToValue};
 }

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use spandrel_plugin_api::{Attribute, Value, panics};
 use spandrel_redaction::{Category, Found, Keys, replace};
 
+use crate::context::FromScope;
+
 mod counts;
 #[cfg(feature = "patterns")]
 mod rules;
@@ -63,6 +65,34 @@ impl Redaction {
         self.clean(attributes, f)
     }
 
+    /// As [`attributes`](Self::attributes), for a span that starts in a scope.
+    #[inline(always)]
+    pub(crate) fn attributes_of_span<R>(
+        &self,
+        attributes: &[Attribute<'_>],
+        from_scope: Option<FromScope<'_>>,
+        f: impl FnOnce(&[Attribute<'_>]) -> R,
+    ) -> R {
+        let known = from_scope.map_or(0, |from_scope| self.kept_from_scope(from_scope));
+        if attributes[known..].iter().all(|a| self.keeps_attribute(a)) {
+            return f(attributes);
+        }
+        self.clean(attributes, f)
+    }
+
+    /// How many of the first attributes are kept; looked at once for all spans of the scope.
+    #[cold]
+    fn kept_from_scope(&self, FromScope { count, ambient }: FromScope<'_>) -> usize {
+        if ambient.kept_by.load(Ordering::Relaxed) == self.id {
+            return count;
+        }
+        if !ambient.attributes.iter().all(|a| self.keeps_attribute(&a.as_attribute())) {
+            return 0;
+        }
+        ambient.kept_by.store(self.id, Ordering::Relaxed);
+        count
+    }
+
     #[cold]
     fn clean<R>(&self, attributes: &[Attribute<'_>], f: impl FnOnce(&[Attribute<'_>]) -> R) -> R {
         let clean: Vec<(Cow<'_, str>, Clean<'_>)> =
@@ -86,9 +116,9 @@ impl Redaction {
     }
 
     /// Whether a text stays as it is; may say no where it does.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keeps(&self, text: &str) -> bool {
-        self.is_off || !(may_name_secrets(text.as_bytes()) || self.rules.may_change(text))
+        self.is_off || !(may_name_secrets(text.as_bytes()) || self.rules.may_change(self.id, text))
     }
 
     #[cold]
@@ -164,7 +194,7 @@ impl Redaction {
             || self.is_plain(attribute.key)
                 && match attribute.value {
                     Value::Str(text) => {
-                        !(may_name_secrets(text.as_bytes()) || self.rules.may_change(text))
+                        !(may_name_secrets(text.as_bytes()) || self.rules.may_change(self.id, text))
                             || self.keeps_text(attribute.key, text)
                     }
                     Value::StrArray(texts) => {

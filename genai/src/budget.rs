@@ -79,14 +79,14 @@ impl Ledger {
 }
 
 /// Counts what a call cost and says which budgets that crossed.
-pub(crate) fn spend(budgets: &Budgets, cost: NanoUsd, at: SystemTime) -> Vec<BudgetCrossed> {
+pub(crate) fn spend(budgets: &Budgets, cost: NanoUsd) -> Vec<BudgetCrossed> {
     static LEDGER: OnceLock<Mutex<Ledger>> = OnceLock::new();
     if *budgets == Budgets::default() || cost == NanoUsd::default() {
         return Vec::new();
     }
     let id = |key: &str| spandrel::ambient_attribute(key, text).flatten();
     let (session, user) = (id(crate::scope::SESSION_ID), id(crate::scope::USER_ID));
-    let day = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
+    let day = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
     let mut ledger = lock(LEDGER.get_or_init(Mutex::default));
     if ledger.day != day {
         ledger.day = day;

@@ -1,12 +1,14 @@
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json};
-use spandrel::{Attribute, Context, InstrumentationScope, OwnedAttribute, OwnedValue, SpanContext, ToValue, Value};
+use spandrel::{Attribute, InstrumentationScope, OwnedAttribute, OwnedValue, SpanContext, ToValue, Value};
 
-use crate::message::{Allowed, Message, cut, flatten, to_json};
-use crate::names::{Attributes, Fact};
-use crate::record::{Content, Record};
+use crate::inputs::{Inputs, embedded};
+use crate::message::{Allowed, Content, Message, cut};
+use crate::names::{Attributes, Fact, openinference_names};
+use crate::record::Record;
 use crate::running::Running;
 use crate::settings::{InForce, in_force};
 use crate::sum::Sum;
@@ -32,8 +34,8 @@ pub struct Builder<'a> {
     facts: Vec<(Fact, Given<'a>)>,
     /// Names of OpenInference's `llm.invocation_parameters`.
     parameters: Map<String, Json>,
-    inputs: Vec<Message>,
-    input: Option<Content>,
+    /// `None` where content is not recorded.
+    inputs: Option<Box<Inputs>>,
     links: Vec<(SpanContext, &'a str)>,
     attributes: Vec<OwnedAttribute>,
 }
@@ -59,10 +61,9 @@ impl<'a> Builder<'a> {
             batch: false,
             base_url: None,
             server: None,
-            facts: Vec::new(),
+            facts: Vec::with_capacity(if operation.is_model_call() { 8 } else { 0 }),
             parameters: Map::new(),
-            inputs: Vec::new(),
-            input: None,
+            inputs: None,
             links: Vec::new(),
             attributes: Vec::new(),
         }
@@ -75,149 +76,185 @@ impl<'a> Builder<'a> {
     }
 
     /// How random the answer may be.
-    pub fn temperature(self, temperature: f64) -> Self {
-        self.parameter(Fact::Temperature, "temperature", Given::Number(temperature))
+    #[inline]
+    pub fn temperature(mut self, temperature: f64) -> Self {
+        self.parameter(Fact::Temperature, "temperature", Given::Number(temperature));
+        self
     }
 
     /// The share of probability that tokens are chosen from.
-    pub fn top_p(self, top_p: f64) -> Self {
-        self.parameter(Fact::TopP, "top_p", Given::Number(top_p))
+    #[inline]
+    pub fn top_p(mut self, top_p: f64) -> Self {
+        self.parameter(Fact::TopP, "top_p", Given::Number(top_p));
+        self
     }
 
     /// How many tokens are chosen from.
-    pub fn top_k(self, top_k: u64) -> Self {
+    #[inline]
+    pub fn top_k(mut self, top_k: u64) -> Self {
         // OpenTelemetry 1.41 has a double here, what comes next an integer.
         let is_next = self.in_force.settings.dialect.contains(&Dialect::OtelGenaiNext);
         let given = if is_next { Given::Count(top_k) } else { Given::Number(top_k as f64) };
-        self.parameter(Fact::TopK, "top_k", given)
+        self.parameter(Fact::TopK, "top_k", given);
+        self
     }
 
     /// The most tokens that may come out.
-    pub fn max_tokens(self, tokens: u64) -> Self {
-        self.parameter(Fact::MaxTokens, "max_tokens", Given::Count(tokens))
+    #[inline]
+    pub fn max_tokens(mut self, tokens: u64) -> Self {
+        self.parameter(Fact::MaxTokens, "max_tokens", Given::Count(tokens));
+        self
     }
 
     /// How much repeated tokens are held against an answer.
-    pub fn frequency_penalty(self, penalty: f64) -> Self {
-        self.parameter(Fact::FrequencyPenalty, "frequency_penalty", Given::Number(penalty))
+    pub fn frequency_penalty(mut self, penalty: f64) -> Self {
+        self.parameter(Fact::FrequencyPenalty, "frequency_penalty", Given::Number(penalty));
+        self
     }
 
     /// How much tokens that were there at all are held against an answer.
-    pub fn presence_penalty(self, penalty: f64) -> Self {
-        self.parameter(Fact::PresencePenalty, "presence_penalty", Given::Number(penalty))
+    pub fn presence_penalty(mut self, penalty: f64) -> Self {
+        self.parameter(Fact::PresencePenalty, "presence_penalty", Given::Number(penalty));
+        self
     }
 
     /// For the same answer again.
-    pub fn seed(self, seed: u64) -> Self {
-        self.parameter(Fact::Seed, "seed", Given::Count(seed))
+    #[inline]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.parameter(Fact::Seed, "seed", Given::Count(seed));
+        self
     }
 
     /// Texts at which the model stops.
-    pub fn stop_sequences(self, sequences: &[&'a str]) -> Self {
-        self.parameter(Fact::StopSequences, "stop", Given::Texts(sequences.to_vec()))
+    pub fn stop_sequences(mut self, sequences: &[&'a str]) -> Self {
+        self.parameter(Fact::StopSequences, "stop", Given::Texts(sequences.to_vec()));
+        self
     }
 
     /// How many answers are wanted.
-    pub fn choice_count(self, count: u64) -> Self {
-        self.parameter(Fact::ChoiceCount, "n", Given::Count(count))
+    pub fn choice_count(mut self, count: u64) -> Self {
+        self.parameter(Fact::ChoiceCount, "n", Given::Count(count));
+        self
     }
 
     /// How much the model may think: `low`, `high`.
-    pub fn reasoning_level(self, level: &'a str) -> Self {
-        self.parameter(Fact::ReasoningLevel, "reasoning_effort", Given::Text(level.into()))
+    pub fn reasoning_level(mut self, level: &'a str) -> Self {
+        self.parameter(Fact::ReasoningLevel, "reasoning_effort", Given::Text(level.into()));
+        self
     }
 
     /// Whether the answer comes in pieces.
+    #[inline]
     pub fn stream(mut self, is_stream: bool) -> Self {
         self.is_stream = Some(is_stream);
         self
     }
 
     /// It is part of a batch, which has a price of its own.
+    #[inline]
     pub fn batch(mut self, is_batch: bool) -> Self {
         self.batch = is_batch;
         self
     }
 
     /// Where the model is asked.
+    #[inline]
     pub fn server(mut self, address: &'a str, port: u16) -> Self {
         self.server = Some((address, port));
         self
     }
 
     /// The URL of the provider's API, by which its prices are found where its name is not known.
+    #[inline]
     pub fn base_url(mut self, url: &'a str) -> Self {
         self.base_url = Some(url);
         self
     }
 
     /// Whether it happens outside of this process, which decides the kind of the span; model calls do.
+    #[inline]
     pub fn remote(mut self, is_remote: bool) -> Self {
         self.is_remote = is_remote;
         self
     }
 
     /// The id of an agent.
-    pub fn id(self, id: impl Into<Cow<'a, str>>) -> Self {
+    pub fn id(mut self, id: impl Into<Cow<'a, str>>) -> Self {
         let fact = match self.operation {
             Operation::Tool => Fact::ToolCallId,
             Operation::Turn => Fact::TurnId,
             _ => Fact::AgentId,
         };
-        self.fact(fact, Given::Text(id.into()))
+        self.facts.push((fact, Given::Text(id.into())));
+        self
     }
 
     /// What an agent or a tool is for, or the task.
-    pub fn description(self, text: impl Into<Cow<'a, str>>) -> Self {
+    pub fn description(mut self, text: impl Into<Cow<'a, str>>) -> Self {
         let fact = if self.operation == Operation::Tool { Fact::ToolDescription } else { Fact::AgentDescription };
-        self.fact(fact, Given::Text(text.into()))
+        self.facts.push((fact, Given::Text(text.into())));
+        self
     }
 
     /// What an agent is.
-    pub fn role(self, role: impl Into<Cow<'a, str>>) -> Self {
-        self.fact(Fact::Role, Given::Text(role.into()))
+    pub fn role(mut self, role: impl Into<Cow<'a, str>>) -> Self {
+        self.facts.push((Fact::Role, Given::Text(role.into())));
+        self
     }
 
     /// What a tool is called with, as JSON. Asked for only where content is recorded.
     pub fn arguments<S: AsRef<str>>(mut self, arguments: impl FnOnce() -> S) -> Self {
-        if let Some(text) = self.content(arguments) {
-            if self.input.is_none() && self.operation == Operation::Tool {
-                self.input = Some(Content::new(&text, usize::MAX));
+        if self.records_inputs() {
+            let (arguments, max_bytes) = (arguments(), self.in_force.settings.max_content_bytes);
+            let text = arguments.as_ref();
+            if self.operation == Operation::Tool {
+                self.inputs().value.get_or_insert_with(|| Content::new(text, max_bytes));
             }
-            self = self.fact(Fact::ToolArguments, Given::Text(text.into()));
+            self.facts.push((Fact::ToolArguments, Given::Text(cut(text, max_bytes).into())));
         }
         self
     }
 
-    /// What the operation is given, as a text or JSON. Asked for only where content is recorded.
+    /// What the operation is given, as a text or JSON: of embeddings the text or a list of them, of a retrieval or
+    /// rerank the query. Asked for only where content is recorded.
     pub fn input<S: AsRef<str>>(mut self, input: impl FnOnce() -> S) -> Self {
-        if let Some(text) = self.content(input) {
-            self.input = Some(Content::new(&text, usize::MAX));
+        if self.records_inputs() {
+            let (input, max_bytes) = (input(), self.in_force.settings.max_content_bytes);
+            let text = input.as_ref();
+            if self.operation == Operation::Embeddings {
+                self.inputs().embedded = embedded(text);
+            }
+            self.inputs().value = Some(Content::new(text, max_bytes));
         }
         self
     }
 
     /// The messages that a model is given. Asked for only where content is recorded.
+    ///
+    /// For OpenInference, the last one is the input of the operation as well, unless [`input`](Self::input) tells that.
     pub fn input_messages(mut self, messages: impl FnOnce() -> Vec<Message>) -> Self {
         if self.traced && Allowed::in_inputs(&self.in_force.settings).is_some() {
-            self.inputs = messages();
+            self.inputs().messages = messages();
         }
         self
     }
 
-    /// What a model is told besides the messages. Asked for only where content is recorded.
+    /// What a model is told besides the messages; hidden as they are. Asked for only where content is recorded.
+    ///
+    /// OpenInference has it as the first message, with the role `system`.
     pub fn system_instructions<S: AsRef<str>>(mut self, instructions: impl FnOnce() -> S) -> Self {
-        if let Some(text) = self.content(instructions) {
-            let parts = serde_json::json!([{ "type": "text", "content": text }]).to_string();
-            self = self.fact(Fact::System, Given::Text(parts.into()));
+        if self.traced && Allowed::in_inputs(&self.in_force.settings).is_some() {
+            self.inputs().system = Some(instructions().as_ref().to_owned());
         }
         self
     }
 
-    /// The tools that a model may call, as JSON. Asked for only where content is recorded.
+    /// The tools that a model may call, as a list in JSON. Asked for only where content is recorded.
+    ///
+    /// Of a list that is longer than `max_content_bytes`, the last tools keep only their names, or are left out.
     pub fn tool_definitions<S: AsRef<str>>(mut self, definitions: impl FnOnce() -> S) -> Self {
-        if let Some(text) = self.content(definitions) {
-            self = self.fact(Fact::ToolDefinitions, Given::Text(text.into()));
+        if self.records_inputs() {
+            self.inputs().tools = Some(definitions().as_ref().to_owned());
         }
         self
     }
@@ -243,8 +280,8 @@ impl<'a> Builder<'a> {
     /// Starts it.
     pub fn start(self) -> Running {
         let model = if self.operation.is_model_call() { self.subject.as_ref() } else { "" };
-        let mut record = Record::new(self.operation, self.provider, model, self.base_url, self.batch);
-        let sum = Sum::begin();
+        let mut record = Box::new(Record::new(self.operation, self.provider, model, self.base_url, self.batch));
+        let sum = Sum::begin(self.operation.is_model_call().then_some(model));
         if !self.traced {
             return Running::new(record, spandrel::Span::none(), sum);
         }
@@ -285,22 +322,23 @@ impl<'a> Builder<'a> {
         result.inspect_err(|error| running.set_error_of(error))
     }
 
-    fn start_span(&self, sum: &std::sync::Arc<Sum>) -> spandrel::Span {
+    fn start_span(&self, sum: &Arc<Sum>) -> spandrel::Span {
         let settings = &self.in_force.settings;
-        let allowed = Allowed::in_inputs(settings).filter(|_| !self.inputs.is_empty());
-        let is_otel = settings.dialect.iter().any(|dialect| dialect.is_otel());
+        let inputs = self.inputs.as_deref();
+        let content = inputs.map(|inputs| inputs.attributes(self.operation, settings)).unwrap_or_default();
         let is_openinference = settings.dialect.contains(&Dialect::OpenInference);
-        let json = allowed.filter(|_| is_otel).map(|allowed| to_json(&self.inputs, allowed));
-        let flat = allowed.filter(|_| is_openinference).map(|a| flatten("llm.input_messages", &self.inputs, a));
         let hides_parameters = settings.hide.llm_invocation_parameters || self.parameters.is_empty();
-        let parameters =
-            (is_openinference && !hides_parameters).then(|| Json::Object(self.parameters.clone()).to_string());
+        let parameters = (is_openinference && !hides_parameters)
+            .then(|| serde_json::to_string(&self.parameters).unwrap_or_default());
         let text = |value: &OwnedValue| if let OwnedValue::Str(text) = value { Some(text.clone()) } else { None };
         let session = spandrel::ambient_attribute(scope::SESSION_ID, text).flatten();
         let user = spandrel::ambient_attribute(scope::USER_ID, text).flatten();
 
         let mut all = Attributes::new(&settings.dialect);
         self.put_who(&mut all);
+        if is_openinference {
+            self.put_openinference(&mut all);
+        }
         for (fact, given) in &self.facts {
             match given {
                 Given::Text(text) => all.put(*fact, Value::Str(text)),
@@ -315,25 +353,21 @@ impl<'a> Builder<'a> {
             all.text(Fact::TurnSession, session.as_deref());
             all.text(Fact::TurnUser, user.as_deref());
         }
-        if let Some(json) = &json {
-            all.list.push(Attribute { key: "gen_ai.input.messages", value: Value::Str(json) });
-        }
         if let Some(parameters) = &parameters {
             all.list.push(Attribute { key: "llm.invocation_parameters", value: Value::Str(parameters) });
         }
-        if let Some(input) = &self.input {
+        if let Some(input) = inputs.and_then(|inputs| inputs.value.as_ref()) {
             all.put(Fact::Input, Value::Str(&input.text));
             all.put(Fact::InputMime, Value::Str(input.mime));
         }
-        all.list.extend(flat.iter().flatten().map(OwnedAttribute::as_attribute));
+        all.list.extend(content.iter().map(OwnedAttribute::as_attribute));
         all.list.extend(self.attributes.iter().map(OwnedAttribute::as_attribute));
 
         let name = settings.dialect[0].span_name(self.operation, self.provider, &self.subject);
-        let context = Context::current().with_extension(std::sync::Arc::clone(sum));
         let mut span = spandrel::span(&name)
             .kind(self.operation.span_kind(self.is_remote))
             .instrumentation_scope(SCOPE)
-            .parent(&context);
+            .extension(Arc::clone(sum));
         for (link, relation) in &self.links {
             span = span.link(link, &[Attribute { key: "link.type", value: Value::Str(relation) }]);
         }
@@ -366,7 +400,21 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn parameter(mut self, fact: Fact, name: &str, given: Given<'a>) -> Self {
+    /// What OpenInference has names or values of its own for.
+    fn put_openinference<'b>(&'b self, all: &mut Attributes<'b, '_>) {
+        if !self.provider.is_empty() {
+            let (system, provider) = openinference_names(self.provider);
+            all.put(Fact::LlmProvider, Value::Str(provider));
+            all.put(Fact::LlmSystem, Value::Str(system));
+        }
+        match self.operation {
+            Operation::Embeddings => all.put(Fact::EmbeddingModel, Value::Str(&self.subject)),
+            Operation::Rerank => all.put(Fact::RerankModel, Value::Str(&self.subject)),
+            _ => {}
+        }
+    }
+
+    fn parameter(&mut self, fact: Fact, name: &str, given: Given<'a>) {
         if self.in_force.settings.dialect.contains(&Dialect::OpenInference) {
             let json = match &given {
                 Given::Text(text) => Json::from(text.as_ref()),
@@ -376,18 +424,15 @@ impl<'a> Builder<'a> {
             };
             self.parameters.insert(name.to_owned(), json);
         }
-        self.fact(fact, given)
-    }
-
-    fn fact(mut self, fact: Fact, given: Given<'a>) -> Self {
         self.facts.push((fact, given));
-        self
     }
 
-    /// A text that goes in, if such are recorded.
-    fn content<S: AsRef<str>>(&self, text: impl FnOnce() -> S) -> Option<String> {
+    fn records_inputs(&self) -> bool {
         let settings = &self.in_force.settings;
-        let is_wanted = self.traced && settings.content && !settings.hide.inputs;
-        is_wanted.then(|| cut(text().as_ref(), settings.max_content_bytes))
+        self.traced && settings.content && !settings.hide.inputs
+    }
+
+    fn inputs(&mut self) -> &mut Inputs {
+        self.inputs.get_or_insert_default()
     }
 }

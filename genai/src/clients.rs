@@ -11,15 +11,16 @@ mod stream;
 mod traced_model;
 
 // What requests and answers say.
-mod assembly;
 mod content;
 mod parameters;
 
 pub use answer::{ModelAnswer, ToolCall};
 pub use call::ModelCall;
 pub use client::{TracedAnthropic, TracedOpenAi};
-pub use error::{Error, ErrorKind};
 pub use options::ClientOptions;
 pub use request::ChatRequest;
 pub use stream::{ModelChunk, ModelStream, Texts};
-pub use traced_model::TracedModel;
+pub use traced_model::{BoxedModel, TracedModel};
+
+// Of the options.
+pub use spandrel_api_client::{ApiClient, Retry};

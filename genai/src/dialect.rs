@@ -48,14 +48,22 @@ impl Dialect {
             (Self::LegacyAiInfra, Chat | TextCompletion) => "llm.generate".to_owned(),
             (Self::LegacyAiInfra, Embeddings) => "llm.embed".to_owned(),
             (Self::LegacyAiInfra, Agent) => "agent.run".to_owned(),
-            (Self::LegacyAiInfra | Self::LegacyArize, Step) => ["agent.step.", subject].concat(),
+            (Self::LegacyAiInfra | Self::LegacyArize, Step) => ["agent.step.", number(subject)].concat(),
             (Self::LegacyAiInfra, Tool) => ["tool.", subject].concat(),
             (Self::LegacyAiStorefront, Chat) => [provider, ".chat.completions.create"].concat(),
             (Self::LegacyAiStorefront, Embeddings) => [provider, ".embeddings.create"].concat(),
             (Self::LegacyAiStorefront, Turn) => ["chat.", subject].concat(),
             (Self::LegacyCostKatana | Self::LegacyArize, _) => subject.to_owned(),
+            (Self::OtelGenai141 | Self::OtelGenaiNext | Self::OpenInference, Step) if !subject.is_empty() => {
+                [operation.name(), " ", number(subject)].concat()
+            }
             _ if subject.is_empty() => operation.name().to_owned(),
             _ => [operation.name(), " ", subject].concat(),
         }
     }
+}
+
+/// A step is called `step 1`; names of spans say already that it is one.
+fn number(step: &str) -> &str {
+    step.strip_prefix("step ").unwrap_or(step)
 }

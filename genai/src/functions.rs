@@ -56,7 +56,7 @@ pub fn agent(name: &str) -> Builder<'_> {
 
 /// A round of an agent, counted from 1.
 pub fn step(number: u32) -> Builder<'static> {
-    Builder::new(Operation::Step, "", number.to_string())
+    Builder::new(Operation::Step, "", format!("step {number}"))
 }
 
 /// A question of a user with all that answers it.

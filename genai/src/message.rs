@@ -27,6 +27,14 @@ pub struct Message {
 pub enum Part {
     /// Text.
     Text(String),
+    /// What the model thought before it answered, or a summary of it.
+    Reasoning {
+        /// Empty if the provider keeps it to itself.
+        text: String,
+        /// The block as the provider sent it, with the signature or the encrypted text that it wants back in the
+        /// next request. It is not recorded.
+        block: Option<Json>,
+    },
     /// An image: a URL, or a `data:` URL with its bytes.
     Image(String),
     /// The model wants a tool to be called.
@@ -124,7 +132,7 @@ impl Allowed {
         (settings.content && !hide.outputs && !hide.output_messages).then_some(allowed)
     }
 
-    fn text(self, text: &str) -> String {
+    pub(crate) fn text(self, text: &str) -> String {
         if self.texts { cut(text, self.max_bytes) } else { HIDDEN.to_owned() }
     }
 
@@ -146,13 +154,46 @@ pub(crate) fn cut(text: &str, max_bytes: usize) -> String {
     format!("{}… [{} bytes more]", &text[..end], text.len() - end)
 }
 
+/// A text and what it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Content {
+    pub(crate) text: String,
+    pub(crate) mime: &'static str,
+}
+
+impl Content {
+    pub(crate) fn new(text: &str, max_bytes: usize) -> Self {
+        // What is cut is no JSON any more.
+        let is_whole = text.len() <= max_bytes;
+        let looks_like_json = is_whole && text.starts_with(['{', '[']) && text.ends_with(['}', ']']);
+        let mime = if looks_like_json { JSON } else { "text/plain" };
+        Self { text: cut(text, max_bytes), mime }
+    }
+}
+
+const JSON: &str = "application/json";
+
+/// What a message says, for a list of spans: its texts and results of tools, or else the tools that it calls, as JSON.
+pub(crate) fn shown(message: &Message, allowed: Allowed) -> Option<Content> {
+    let texts = message.parts.iter().filter_map(|part| match part {
+        Part::Text(text) | Part::ToolResult { result: text, .. } => Some(text.as_str()),
+        _ => None,
+    });
+    let text = texts.collect::<Vec<_>>().join("\n");
+    if !text.is_empty() {
+        return Some(Content { text: allowed.text(&text), mime: "text/plain" });
+    }
+    let calls = message.parts.iter().filter(|part| matches!(part, Part::ToolCall { .. }));
+    let calls: Vec<Json> = calls.map(|call| part_to_json(call, allowed)).collect();
+    (!calls.is_empty()).then(|| Content { text: Json::Array(calls).to_string(), mime: JSON })
+}
+
 /// The messages as OpenTelemetry has them: one JSON text.
 ///
 /// Source: OpenTelemetry semantic conventions 1.41, gen-ai input and output messages schema.
 pub(crate) fn to_json(messages: &[Message], allowed: Allowed) -> String {
     let messages = messages.iter().map(|message| {
-        let parts: Vec<Json> = message.parts.iter().map(|part| part_to_json(part, allowed)).collect();
-        let mut json = json!({ "role": message.role, "parts": parts });
+        let mut json = json!({ "role": message.role, "parts": parts_to_json(message, allowed) });
         if let Some(reason) = &message.finish_reason {
             json["finish_reason"] = reason.as_str().into();
         }
@@ -161,9 +202,14 @@ pub(crate) fn to_json(messages: &[Message], allowed: Allowed) -> String {
     Json::Array(messages.collect()).to_string()
 }
 
+pub(crate) fn parts_to_json(message: &Message, allowed: Allowed) -> Vec<Json> {
+    message.parts.iter().map(|part| part_to_json(part, allowed)).collect()
+}
+
 fn part_to_json(part: &Part, allowed: Allowed) -> Json {
     match part {
         Part::Text(text) => json!({ "type": "text", "content": allowed.text(text) }),
+        Part::Reasoning { text, .. } => json!({ "type": "reasoning", "content": allowed.text(text) }),
         Part::Image(url) => json!({ "type": "uri", "modality": "image", "uri": allowed.image(url) }),
         Part::ToolCall { id, name, arguments } => {
             json!({ "type": "tool_call", "id": id, "name": name, "arguments": arguments_to_json(arguments, allowed) })
@@ -184,12 +230,38 @@ fn arguments_to_json(arguments: &str, allowed: Allowed) -> Json {
 
 /// The messages as OpenInference has them: an attribute for each part, numbered.
 ///
+/// Each result of a tool is a message of its own there, as a message has but one id of a call.
+///
 /// Source: OpenInference, spec/semantic_conventions.md of 2026-08.
-pub(crate) fn flatten(prefix: &str, messages: &[Message], allowed: Allowed) -> Vec<OwnedAttribute> {
+pub(crate) fn flatten<'m>(
+    prefix: &str,
+    messages: impl IntoIterator<Item = &'m Message>,
+    allowed: Allowed,
+) -> Vec<OwnedAttribute> {
     let mut list = Vec::new();
-    for (i, message) in messages.iter().enumerate() {
+    let mut next = 0;
+    for message in messages {
+        let mut result = |id: &str, text: &str| {
+            let mut put = |key: &str, value: &str| {
+                list.push(OwnedAttribute::new(format!("{prefix}.{next}.message.{key}"), value));
+            };
+            put("role", "tool");
+            put("tool_call_id", id);
+            put("content", &allowed.text(text));
+            next += 1;
+        };
+        let mut is_all = !message.parts.is_empty();
+        for part in &message.parts {
+            match part {
+                Part::ToolResult { id, result: text } => result(id, text),
+                _ => is_all = false,
+            }
+        }
+        if is_all {
+            continue;
+        }
         let mut put = |key: &str, value: &str| {
-            list.push(OwnedAttribute::new(format!("{prefix}.{i}.message.{key}"), value));
+            list.push(OwnedAttribute::new(format!("{prefix}.{next}.message.{key}"), value));
         };
         put("role", &message.role);
         let is_plain = matches!(message.parts[..], [Part::Text(_)]);
@@ -197,8 +269,9 @@ pub(crate) fn flatten(prefix: &str, messages: &[Message], allowed: Allowed) -> V
         for part in &message.parts {
             match part {
                 Part::Text(text) if is_plain => put("content", &allowed.text(text)),
-                Part::Text(text) => {
-                    put(&format!("contents.{contents}.message_content.type"), "text");
+                Part::Text(text) | Part::Reasoning { text, .. } => {
+                    let kind = if matches!(part, Part::Text(_)) { "text" } else { "reasoning" };
+                    put(&format!("contents.{contents}.message_content.type"), kind);
                     put(&format!("contents.{contents}.message_content.text"), &allowed.text(text));
                     contents += 1;
                 }
@@ -213,18 +286,19 @@ pub(crate) fn flatten(prefix: &str, messages: &[Message], allowed: Allowed) -> V
                     put(&format!("tool_calls.{calls}.tool_call.function.arguments"), &allowed.text(arguments));
                     calls += 1;
                 }
-                Part::ToolResult { id, result } => {
-                    put("tool_call_id", id);
-                    put("content", &allowed.text(result));
-                }
+                // Above.
+                Part::ToolResult { .. } => {}
             }
         }
+        next += 1;
     }
     list
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::{Allowed, Message, Part, cut, flatten, to_json};
     use crate::settings::Settings;
 
@@ -265,6 +339,39 @@ mod tests {
         let hidden = allowed("content = true\nhide.input_text = true").unwrap();
         let json = to_json(&messages(), hidden);
         assert!(!json.contains("Hi") && json.contains("__REDACTED__") && json.contains("search"), "{json}");
+    }
+
+    #[test]
+    fn reasoning_is_content_and_what_only_the_provider_can_read_is_not_recorded() {
+        let block = json!({ "type": "thinking", "thinking": "The user greets.", "signature": "opaque" });
+        let thought = Part::Reasoning { text: "The user greets.".into(), block: Some(block) };
+        let mut message = Message::assistant("Hello.");
+        message.parts.insert(0, thought);
+        let messages = [message];
+        let read = allowed("content = true").unwrap();
+        assert_eq!(
+            to_json(&messages, read),
+            concat!(
+                r#"[{"parts":[{"content":"The user greets.","type":"reasoning"},"#,
+                r#"{"content":"Hello.","type":"text"}],"role":"assistant"}]"#
+            )
+        );
+        let flat = |allowed| {
+            let list = flatten("llm.output_messages", &messages, allowed);
+            list.iter().map(|a| format!("{}={:?}", a.key, a.value)).collect::<Vec<String>>().join("\n")
+        };
+        let contents = "llm.output_messages.0.message.contents.";
+        for (key, value) in [("0.message_content.type", "reasoning"), ("0.message_content.text", "The user greets.")] {
+            assert!(flat(read).contains(&format!("{contents}{key}=Str(\"{value}\")")), "{}", flat(read));
+        }
+        assert!(flat(read).contains(&format!("{contents}1.message_content.type=Str(\"text\")")));
+        assert!(!flat(read).contains("opaque"));
+
+        let hidden = allowed("content = true\nhide.input_text = true").unwrap();
+        let cut = allowed("content = true\nmax_content_bytes = 3").unwrap();
+        for shown in [to_json(&messages, hidden), flat(hidden), to_json(&messages, cut), flat(cut)] {
+            assert!(!shown.contains("greets") && shown.contains("reasoning"), "{shown}");
+        }
     }
 
     #[test]

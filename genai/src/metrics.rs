@@ -19,6 +19,12 @@ pub(crate) struct Call<'a> {
     pub(crate) cost: Option<NanoUsd>,
     pub(crate) took: Duration,
     pub(crate) first_chunk: Option<Duration>,
+    /// A call within was counted as this one, but told no usage.
+    pub(crate) is_counted: bool,
+    /// There was something to pay for, and no price is known.
+    pub(crate) is_unpriced: bool,
+    /// It succeeded, and told neither usage nor cost.
+    pub(crate) is_without_usage: bool,
 }
 
 static SERIES: Mutex<Vec<(Labels, Series)>> = Mutex::new(Vec::new());
@@ -34,12 +40,15 @@ struct Labels {
 /// Beyond this many models the rest count as one, so that names made up by callers cannot fill the memory.
 const MOST: usize = 500;
 const OTHER: &str = "_OTHER";
+/// Among so many one is found at once.
+const NEAR: usize = 8;
 
 #[derive(Debug, Default)]
 struct Series {
     calls: u64,
     errors: BTreeMap<String, u64>,
     unpriced: u64,
+    without_usage: u64,
     cost: NanoUsd,
     input: Histogram<TOKEN_BOUNDS>,
     output: Histogram<TOKEN_BOUNDS>,
@@ -55,9 +64,18 @@ const SECOND_BOUNDS: usize = 14;
 const TOKEN_BOUNDS: usize = 14;
 
 /// Durations from 0.01 s, each twice the one before; tokens from 1, each four times.
-fn bounds<const N: usize>(is_seconds: bool) -> [f64; N] {
-    let (first, factor) = if is_seconds { (0.01, 2.0) } else { (1.0, 4.0) };
-    std::array::from_fn(|i| first * f64::powi(factor, i as i32))
+fn bounds<const N: usize>(is_seconds: bool) -> &'static [f64; N] {
+    if is_seconds { const { &rising(0.01, 2.0) } } else { const { &rising(1.0, 4.0) } }
+}
+
+const fn rising<const N: usize>(first: f64, factor: f64) -> [f64; N] {
+    let mut bounds = [first; N];
+    let mut at = 1;
+    while at < N {
+        bounds[at] = bounds[at - 1] * factor;
+        at += 1;
+    }
+    bounds
 }
 
 #[derive(Debug)]
@@ -88,7 +106,7 @@ pub(crate) fn count(call: &Call<'_>) {
     let known = |(labels, _): &(Labels, Series)| {
         labels.operation == call.operation && labels.model == call.model && labels.provider == call.provider
     };
-    // Programs call few models; whichever is called often comes to the front.
+    // Programs call few models; of many, those that are called often come to the front.
     let at = match all.iter().position(known) {
         Some(at) => at,
         None if all.len() >= MOST => all.iter().position(|(labels, _)| labels.model == OTHER).unwrap_or(MOST - 1),
@@ -99,22 +117,23 @@ pub(crate) fn count(call: &Call<'_>) {
             all.len() - 1
         }
     };
-    let front = at / 2;
+    let front = if at < NEAR { at } else { at / 2 };
     all.swap(at, front);
     let series = &mut all[front].1;
-    series.calls += 1;
-    if let Some(error) = call.error {
-        let known = series.errors.len() < 50 || series.errors.contains_key(error);
-        *series.errors.entry(if known { error } else { OTHER }.to_owned()).or_default() += 1;
+    if !call.is_counted {
+        series.calls += 1;
+        if let Some(error) = call.error {
+            let known = series.errors.len() < 50 || series.errors.contains_key(error);
+            *series.errors.entry(if known { error } else { OTHER }.to_owned()).or_default() += 1;
+        }
+        series.took.add(call.took.as_secs_f64(), true);
+        if let Some(first) = call.first_chunk {
+            series.first_chunk.add(first.as_secs_f64(), true);
+        }
     }
-    series.took.add(call.took.as_secs_f64(), true);
-    if let Some(first) = call.first_chunk {
-        series.first_chunk.add(first.as_secs_f64(), true);
-    }
-    match call.cost {
-        Some(cost) => series.cost += cost,
-        None => series.unpriced += 1,
-    }
+    series.cost += call.cost.unwrap_or_default();
+    series.unpriced += u64::from(call.is_unpriced);
+    series.without_usage += u64::from(call.is_without_usage);
     let Some(usage) = call.usage else { return };
     for (histogram, tokens) in [(&mut series.input, usage.input_tokens), (&mut series.output, usage.output_tokens)] {
         if let Some(tokens) = tokens {
@@ -129,7 +148,8 @@ pub(crate) fn count(call: &Call<'_>) {
 /// What all model calls used, cost and took, in the text format of Prometheus: for the route
 /// `/metrics` of a service, behind [`spandrel::prometheus`].
 ///
-/// Counted when a call ends, sampled or not. No metric has a session or a user.
+/// Counted when a call ends, sampled or not; what only wraps another call for the same model is not
+/// counted ([the rule](crate#tokens-and-money)). No metric has a session or a user.
 ///
 /// | metric | labels besides operation, provider and model |
 /// |---|---|
@@ -139,7 +159,8 @@ pub(crate) fn count(call: &Call<'_>) {
 /// | `ai_llm_token_details_total`: what of them were | `type`: `cache_read`, `cache_write`, `reasoning` |
 /// | `ai_llm_duration_seconds`, a histogram | |
 /// | `ai_llm_cost_dollars` | |
-/// | `ai_llm_unpriced_requests_total`: no price is known | |
+/// | `ai_llm_unpriced_requests_total`: there was something to pay for, and no price is known | |
+/// | `ai_llm_requests_without_usage_total`: they did not fail, and told no usage | |
 /// | `gen_ai_client_operation_duration_seconds`, a histogram | |
 /// | `gen_ai_client_operation_time_to_first_chunk_seconds`, a histogram | |
 /// | `gen_ai_client_token_usage`, a histogram | `gen_ai_token_type` |
@@ -148,9 +169,10 @@ pub(crate) fn count(call: &Call<'_>) {
 /// have the names there. Prometheus text exposition format, version 0.0.4.
 #[must_use]
 pub fn prometheus() -> String {
-    let mut all = lock(&SERIES);
+    let series = lock(&SERIES);
     // The order on the page does not depend on who was called last.
-    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let mut all: Vec<&(Labels, Series)> = series.iter().collect();
+    all.sort_by(|a, b| a.0.cmp(&b.0));
     let mut page = String::new();
     let short = |labels: &Labels| {
         let Labels { operation, provider, model } = labels;
@@ -165,14 +187,14 @@ pub fn prometheus() -> String {
         )
     };
     head(&mut page, "ai_llm_requests_total", "counter", "Model calls that ended.");
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         let failed: u64 = series.errors.values().sum();
         for (status, count) in [("ok", series.calls - failed), ("error", failed)] {
             line(&mut page, "ai_llm_requests_total", &format!("{},status=\"{status}\"", short(labels)), count);
         }
     }
     head(&mut page, "ai_llm_errors_total", "counter", "Model calls that failed.");
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         for (kind, count) in &series.errors {
             line(
                 &mut page,
@@ -183,7 +205,7 @@ pub fn prometheus() -> String {
         }
     }
     head(&mut page, "ai_llm_tokens_total", "counter", "Tokens; input has those of caches, output those of reasoning.");
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         for (kind, tokens) in [("input", &series.input), ("output", &series.output)] {
             line(&mut page, "ai_llm_tokens_total", &format!("{},type=\"{kind}\"", short(labels)), tokens.sum as u64);
         }
@@ -195,7 +217,7 @@ pub fn prometheus() -> String {
         "counter",
         "Tokens of caches, which are input, and of reasoning, output.",
     );
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         let Series { cache_read, cache_write, reasoning, .. } = series;
         for (kind, count) in [("cache_read", cache_read), ("cache_write", cache_write), ("reasoning", reasoning)] {
             line(&mut page, "ai_llm_token_details_total", &format!("{},type=\"{kind}\"", short(labels)), count);
@@ -204,11 +226,14 @@ pub fn prometheus() -> String {
     head(&mut page, "ai_llm_cost_dollars", "counter", "What model calls cost, in US dollars.");
     all.iter().for_each(|(labels, series)| line(&mut page, "ai_llm_cost_dollars", &short(labels), series.cost));
     head(&mut page, "ai_llm_unpriced_requests_total", "counter", "Model calls whose price is not known.");
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         line(&mut page, "ai_llm_unpriced_requests_total", &short(labels), series.unpriced);
     }
+    let name = "ai_llm_requests_without_usage_total";
+    head(&mut page, name, "counter", "Model calls that did not fail and told no usage; no tokens or cost count them.");
+    all.iter().for_each(|(labels, series)| line(&mut page, name, &short(labels), series.without_usage));
     head(&mut page, "ai_llm_duration_seconds", "histogram", "How long model calls took.");
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         histogram(&mut page, "ai_llm_duration_seconds", &short(labels), &series.took, true);
     }
     let name = "gen_ai_client_operation_duration_seconds";
@@ -220,7 +245,7 @@ pub fn prometheus() -> String {
     streamed.for_each(|(labels, series)| histogram(&mut page, name, &long(labels), &series.first_chunk, true));
     let name = "gen_ai_client_token_usage";
     head(&mut page, name, "histogram", "Tokens of a call.");
-    for (labels, series) in all.iter() {
+    for (labels, series) in &all {
         for (kind, tokens) in [("input", &series.input), ("output", &series.output)] {
             let labels = format!("{},gen_ai_token_type=\"{kind}\"", long(labels));
             histogram(&mut page, name, &labels, tokens, false);

@@ -21,8 +21,12 @@ facts! {
     Kind,
     CostKatanaType,
     Provider,
+    LlmSystem,
+    LlmProvider,
     RequestModel,
     RequestModelAgain,
+    EmbeddingModel,
+    RerankModel,
     ResponseModel,
     ResponseId,
     Temperature,
@@ -61,6 +65,8 @@ facts! {
     SumOutputTokens,
     SumCalls,
     SumUnpriced,
+    SumWithoutUsage,
+    UsagePartial,
     FirstChunk,
     PerChunk,
     StreamOutcome,
@@ -87,8 +93,6 @@ facts! {
     InputMime,
     Output,
     OutputMime,
-    System,
-    ToolDefinitions,
     ErrorType,
 }
 
@@ -116,9 +120,13 @@ impl Fact {
             Self::Operation =>        ["gen_ai.operation.name",               "gen_ai.operation.name",              "",                                      "",                  "",                     "",                           ""],
             Self::Kind =>             ["",                                    "",                                   "openinference.span.kind",               "",                  "",                     "",                           "openinference.span.kind"],
             Self::CostKatanaType =>   ["",                                    "",                                   "",                                      "type",              "",                     "",                           ""],
-            Self::Provider =>         ["gen_ai.provider.name",                "gen_ai.provider.name",               "llm.system",                            "provider",          "ai.provider",          "llm.vendor",                 ""],
+            Self::Provider =>         ["gen_ai.provider.name",                "gen_ai.provider.name",               "",                                      "provider",          "ai.provider",          "llm.vendor",                 ""],
+            Self::LlmSystem =>        ["",                                    "",                                   "llm.system",                            "",                  "",                     "",                           ""],
+            Self::LlmProvider =>      ["",                                    "",                                   "llm.provider",                          "",                  "",                     "",                           ""],
             Self::RequestModel =>     ["gen_ai.request.model",                "gen_ai.request.model",               "llm.request.model_name",                "model",             "ai.model",             "llm.request.model",          "cost.model_name"],
             Self::RequestModelAgain => ["",                                   "",                                   "llm.model_name",                        "",                  "",                     "",                           "llm.model_name"],
+            Self::EmbeddingModel =>   ["",                                    "",                                   "embedding.model_name",                  "",                  "",                     "",                           ""],
+            Self::RerankModel =>      ["",                                    "",                                   "reranker.model_name",                   "",                  "",                     "",                           ""],
             Self::ResponseModel =>    ["gen_ai.response.model",               "gen_ai.response.model",              "llm.response.model_name",               "",                  "",                     "",                           ""],
             Self::ResponseId =>       ["gen_ai.response.id",                  "gen_ai.response.id",                 "",                                      "",                  "",                     "",                           ""],
             Self::Temperature =>      ["gen_ai.request.temperature",          "gen_ai.request.temperature",         "",                                      "",                  "",                     "llm.request.temperature",    ""],
@@ -160,6 +168,9 @@ impl Fact {
             Self::SumOutputTokens =>  ["spandrel.sum.output_tokens",          "spandrel.sum.output_tokens",         "spandrel.sum.output_tokens",            "totalOutputTokens", "",                     "",                           ""],
             Self::SumCalls =>         ["spandrel.sum.model_calls",            "spandrel.sum.model_calls",           "spandrel.sum.model_calls",              "",                  "",                     "",                           ""],
             Self::SumUnpriced =>      ["spandrel.sum.unpriced_calls",         "spandrel.sum.unpriced_calls",        "spandrel.sum.unpriced_calls",           "",                  "",                     "",                           ""],
+            Self::SumWithoutUsage =>  ["spandrel.sum.calls_without_usage",    "spandrel.sum.calls_without_usage",   "spandrel.sum.calls_without_usage",      "",                  "",                     "",                           ""],
+            // Tokens and cost are at least what is written.
+            Self::UsagePartial =>     ["spandrel.usage.partial", "spandrel.usage.partial", "spandrel.usage.partial", "spandrel.usage.partial", "spandrel.usage.partial", "spandrel.usage.partial", "spandrel.usage.partial"],
             Self::FirstChunk =>       ["gen_ai.response.time_to_first_chunk", "gen_ai.response.time_to_first_chunk", "spandrel.response.time_to_first_chunk", "",                "",                     "",                           ""],
             Self::PerChunk =>         ["spandrel.response.time_per_chunk",    "spandrel.response.time_per_chunk",   "spandrel.response.time_per_chunk",      "",                  "",                     "",                           ""],
             Self::StreamOutcome =>    ["spandrel.stream.outcome",             "spandrel.stream.outcome",            "spandrel.stream.outcome",               "",                  "",                     "",                           ""],
@@ -186,10 +197,26 @@ impl Fact {
             Self::InputMime =>        ["input.mime_type",                     "input.mime_type",                    "input.mime_type",                       "",                  "",                     "",                           ""],
             Self::Output =>           ["output.value",                        "output.value",                       "output.value",                          "",                  "",                     "",                           "output.value"],
             Self::OutputMime =>       ["output.mime_type",                    "output.mime_type",                   "output.mime_type",                      "",                  "",                     "",                           ""],
-            Self::System =>           ["gen_ai.system_instructions",          "gen_ai.system_instructions",         "",                                      "",                  "",                     "",                           ""],
-            Self::ToolDefinitions =>  ["gen_ai.tool.definitions",             "gen_ai.tool.definitions",            "",                                      "",                  "",                     "",                           ""],
             Self::ErrorType =>        ["error.type",                          "error.type",                         "error.type",                            "error",             "error.type",           "error.type",                 "error.type"],
         }
+    }
+}
+
+/// What OpenInference calls a provider: `llm.system`, which is whose language it speaks, and `llm.provider`, which
+/// is who runs the model. Names that it has no word for stay as they are.
+///
+/// Sources: OpenInference, spec/semantic_conventions.md and spec/embedding_spans.md of 2026-08; for those who speak
+/// the language of OpenAI, its instrumentation of LangChain.
+pub(crate) fn openinference_names(provider: &str) -> (&str, &str) {
+    match provider {
+        "aws.bedrock" | "aws" | "bedrock" => ("amazon", "aws"),
+        "azure.ai.openai" | "azure.ai.inference" | "azure" | "azure_openai" => ("openai", "azure"),
+        "gcp.gemini" | "gcp.gen_ai" | "gcp.vertex_ai" | "google" | "gemini" | "vertex_ai" => ("vertexai", "google"),
+        "mistral_ai" | "mistral" => ("mistralai", "mistralai"),
+        "x_ai" => ("xai", "xai"),
+        "moonshot_ai" => ("openai", "moonshot"),
+        "cerebras" | "fireworks" | "groq" | "ollama" | "perplexity" | "together" => ("openai", provider),
+        provider => (provider, provider),
     }
 }
 
@@ -210,13 +237,15 @@ impl<'a, 'd> Attributes<'a, 'd> {
         let row = &NAMES[fact as usize];
         match self.dialects {
             [only] => self.push(row[*only as usize], value),
-            several => {
-                for (at, dialect) in several.iter().enumerate() {
-                    let name = row[*dialect as usize];
-                    if several[..at].iter().all(|earlier| row[*earlier as usize] != name) {
-                        self.push(name, value);
-                    }
-                }
+            several => self.put_each(several, row, value),
+        }
+    }
+
+    fn put_each(&mut self, dialects: &[Dialect], row: &Row, value: Value<'a>) {
+        for (at, dialect) in dialects.iter().enumerate() {
+            let name = row[*dialect as usize];
+            if dialects[..at].iter().all(|earlier| row[*earlier as usize] != name) {
+                self.push(name, value);
             }
         }
     }

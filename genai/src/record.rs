@@ -1,16 +1,17 @@
-use std::borrow::Cow;
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value as Json;
 use spandrel::{Attribute, OwnedAttribute, Span, Status, ToValue, Value};
-use spandrel_prices::{Answer, Call, NanoUsd, Usage};
+use spandrel_prices::{Answer, Call, Cost, NanoUsd, Usage};
 
-use crate::message::{Allowed, Message, cut, flatten, to_json};
+use crate::message::{Allowed, Content, Message, cut};
 use crate::names::{Attributes, Fact};
+use crate::outputs::Outputs;
 use crate::settings::{InForce, in_force};
-use crate::sum::Totals;
-use crate::{Dialect, Operation, budget, metrics};
+use crate::stream::COMPLETED;
+use crate::sum::{Counted, Sum};
+use crate::{Dialect, Document, Operation, answer_error, budget, metrics};
 
 /// What becomes known of an operation while it runs; written to its span when it ends.
 ///
@@ -28,38 +29,15 @@ pub struct Record {
     batch: bool,
     cost: Option<NanoUsd>,
     from_cache: bool,
-    outputs: Vec<Message>,
-    outputs_at_end: Option<AtEnd>,
-    output: Option<Content>,
+    /// `None` as long as there is nothing to record.
+    outputs: Option<Box<Outputs>>,
     tool_result: Option<String>,
     stream: Stream,
     error: Option<(String, String)>,
+    /// The error that the answer is; what is told above counts more.
+    answer_error: Option<(String, String)>,
     attributes: Vec<OwnedAttribute>,
     events: Vec<(String, SystemTime, Vec<OwnedAttribute>)>,
-}
-
-/// A text and what it is.
-#[derive(Debug, Clone)]
-pub(crate) struct Content {
-    pub(crate) text: String,
-    pub(crate) mime: &'static str,
-}
-
-impl Content {
-    pub(crate) fn new(text: &str, max_bytes: usize) -> Self {
-        let looks_like_json = text.starts_with(['{', '[']) && text.ends_with(['}', ']']);
-        let mime = if looks_like_json { "application/json" } else { "text/plain" };
-        Self { text: cut(text, max_bytes), mime }
-    }
-}
-
-/// Asks for the messages of an answer, once.
-struct AtEnd(Box<dyn FnOnce() -> Vec<Message> + Send + Sync>);
-
-impl fmt::Debug for AtEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AtEnd")
-    }
 }
 
 /// What is known of an answer that came in pieces.
@@ -72,6 +50,7 @@ struct Stream {
 }
 
 impl Record {
+    #[inline]
     pub(crate) fn new(operation: Operation, provider: &str, model: &str, base_url: Option<&str>, batch: bool) -> Self {
         Self {
             operation,
@@ -85,15 +64,18 @@ impl Record {
             batch,
             cost: None,
             from_cache: false,
-            outputs: Vec::new(),
-            outputs_at_end: None,
-            output: None,
+            outputs: None,
             tool_result: None,
             stream: Stream::default(),
             error: None,
+            answer_error: None,
             attributes: Vec::new(),
             events: Vec::new(),
         }
+    }
+
+    pub(crate) const fn is_recording(&self) -> bool {
+        self.is_recording
     }
 
     pub(crate) fn set_recording(&mut self, is_recording: bool) {
@@ -117,14 +99,29 @@ impl Record {
         self.answer.usage.as_ref()
     }
 
-    /// Reads usage, model, id, finish reasons and service tier from the answer of a provider.
+    /// Reads usage, model, id, finish reasons and service tier from the answer of a provider; where content is
+    /// recorded also its messages, unless [`set_output_messages`](Self::set_output_messages) tells them.
+    ///
+    /// An answer that is an error (`{"error": {"type", "message"}}`) makes the operation one that failed, with the kind and the
+    /// text of the provider, unless [`set_error`](Self::set_error) or an `Err` tells of one, or another answer comes.
     pub fn set_answer(&mut self, body: &Json) {
         self.answer = Answer::of(&self.provider, body);
+        self.answer_error = answer_error::read(body).map(|(kind, text)| (kind, text.to_owned()));
+        if self.records_output_messages() {
+            self.outputs().read(body);
+        }
     }
 
-    /// Reads the same from a piece of a streamed answer.
+    /// Reads the same from a piece of a streamed answer; the messages as OpenAI, Anthropic, Google and those who speak their
+    /// languages send them.
     pub fn add_chunk(&mut self, chunk: &Json) {
         self.answer.add_chunk(&self.provider, chunk);
+        if let Some((kind, text)) = answer_error::read(chunk) {
+            self.answer_error = Some((kind, text.to_owned()));
+        }
+        if self.records_output_messages() {
+            self.outputs().read_chunk(chunk);
+        }
         self.count_chunk();
     }
 
@@ -169,38 +166,60 @@ impl Record {
     /// What the call costs as far as is known now; `None` if no price is known.
     #[must_use]
     pub fn cost(&self) -> Option<NanoUsd> {
-        self.price().map(|price| price.total)
+        self.price().map(|price| price.total())
     }
 
     /// What the model answered. Asked for only where content is recorded.
+    ///
+    /// For OpenInference, the first of them is the output of the operation as well, unless
+    /// [`set_output`](Self::set_output) tells that.
     pub fn set_output_messages(&mut self, messages: impl FnOnce() -> Vec<Message>) {
-        if self.is_recording && Allowed::in_outputs(&self.in_force.settings).is_some() {
-            self.outputs = messages();
+        if self.records_output_messages() {
+            self.outputs().tell(messages());
         }
     }
 
     /// As [`set_output_messages`](Self::set_output_messages), asked for when the operation ends: for an answer that comes in
     /// pieces, which need not be put together again for each of them.
     pub fn set_output_messages_at_end(&mut self, messages: impl FnOnce() -> Vec<Message> + Send + Sync + 'static) {
-        self.outputs_at_end = Some(AtEnd(Box::new(messages)));
+        if self.records_output_messages() {
+            self.outputs().tell_at_end(messages);
+        }
+    }
+
+    /// The documents that were found, or the order that they were put in. Asked for only where the operation is recorded.
+    ///
+    /// Ids and scores are always written, as they are no content; texts and metadata only where content is.
+    ///
+    /// ```
+    /// use spandrel_genai::{self as ai, Document};
+    ///
+    /// ai::retrieval("handbook").input(|| "What is a spandrel?").run(|retrieval| {
+    ///     // ... look it up ...
+    ///     retrieval.set_documents(|| vec![Document::new("doc-7").score(0.9).text("The triangle beside an arch.")]);
+    /// });
+    /// ```
+    pub fn set_documents(&mut self, documents: impl FnOnce() -> Vec<Document>) {
+        if self.is_recording {
+            self.outputs().documents = documents();
+        }
     }
 
     /// What came of the operation, as a text or JSON. Asked for only where content is recorded.
     pub fn set_output<S: AsRef<str>>(&mut self, output: impl FnOnce() -> S) {
-        let settings = &self.in_force.settings;
-        if self.is_recording && settings.content && !settings.hide.outputs {
-            self.output = Some(Content::new(output().as_ref(), settings.max_content_bytes));
+        if self.records_outputs() {
+            let content = Content::new(output().as_ref(), self.in_force.settings.max_content_bytes);
+            self.outputs().value = Some(content);
         }
     }
 
     /// What the tool answered, which is the output of the operation as well unless that is told. Asked for
     /// only where content is recorded.
     pub fn set_tool_result<S: AsRef<str>>(&mut self, result: impl FnOnce() -> S) {
-        let settings = &self.in_force.settings;
-        if self.is_recording && settings.content && !settings.hide.outputs {
-            let result = result();
-            self.output.get_or_insert_with(|| Content::new(result.as_ref(), settings.max_content_bytes));
-            self.tool_result = Some(cut(result.as_ref(), settings.max_content_bytes));
+        if self.records_outputs() {
+            let (result, max_bytes) = (result(), self.in_force.settings.max_content_bytes);
+            self.outputs().value.get_or_insert_with(|| Content::new(result.as_ref(), max_bytes));
+            self.tool_result = Some(cut(result.as_ref(), max_bytes));
         }
     }
 
@@ -233,7 +252,7 @@ impl Record {
     }
 
     pub(crate) fn set_error_of<E: Display>(&mut self, error: &E) {
-        if self.error.is_none() {
+        if self.error.is_none() && self.answer_error.is_none() {
             let kind = std::any::type_name::<E>();
             let is_nameless = matches!(kind, "str" | "&str" | "alloc::string::String") || kind.contains("dyn ");
             self.set_error(if is_nameless { "_OTHER" } else { kind }, error);
@@ -253,14 +272,36 @@ impl Record {
         self.stream.outcome = Some(outcome);
     }
 
+    pub(crate) fn set_panicked(&mut self) {
+        self.error.get_or_insert_with(|| ("panic".to_owned(), "panicked".to_owned()));
+    }
+
+    fn records_outputs(&self) -> bool {
+        let settings = &self.in_force.settings;
+        self.is_recording && settings.content && !settings.hide.outputs
+    }
+
+    fn records_output_messages(&self) -> bool {
+        self.is_recording && Allowed::in_outputs(&self.in_force.settings).is_some()
+    }
+
+    fn outputs(&mut self) -> &mut Outputs {
+        self.outputs.get_or_insert_default()
+    }
+
     fn price(&self) -> Option<Price> {
         if self.from_cache {
-            return Some(Price::given(NanoUsd::default(), "served from cache"));
+            return Some(Price::Told(NanoUsd::default(), "served from cache"));
         }
         if let Some(total) = self.cost {
-            return Some(Price::given(total, "given by the program"));
+            return Some(Price::Told(total, "given by the program"));
         }
         let usage = self.answer.usage.as_ref().filter(|_| self.operation.is_model_call())?;
+        let priced = self.price_of(usage).map(Price::OfTable);
+        priced.or_else(|| Some(Price::Told(self.answer.reported_cost?, "reported by the provider")))
+    }
+
+    fn price_of(&self, usage: &Usage) -> Option<Cost> {
         let prices = self.in_force.prices();
         let of = |model: &str| {
             let mut call = Call::new(&self.provider, model, usage);
@@ -268,68 +309,94 @@ impl Record {
             call.speed = self.answer.speed.as_deref();
             call.batch = self.batch;
             call.base_url = self.base_url.as_deref();
-            let cost = prices.cost(&call)?;
-            let table = Some(cost.price_table());
-            Some(Price { total: cost.total, parts: Some((cost.input, cost.output)), rule: cost.rule.into(), table })
+            prices.cost(&call)
         };
         let answered = self.answer.model.as_deref().filter(|model| *model != self.model);
-        let priced = answered.and_then(of).or_else(|| of(&self.model));
-        priced.or_else(|| Some(Price::given(self.answer.reported_cost?, "reported by the provider")))
+        answered.and_then(of).or_else(|| of(&self.model))
     }
 
     /// Counts what was used, and writes what is known to the span.
-    pub(crate) fn end(&mut self, span: &mut Span, sum: impl FnOnce(Option<Totals>) -> Totals) {
+    pub(crate) fn end(&mut self, span: &mut Span, sum: &Sum) {
         let took = self.began.elapsed();
-        let price = self.price();
-        let cost = price.as_ref().map(|price| price.total);
-        let is_told = self.answer.usage.is_some() || self.cost.is_some() || self.from_cache;
-        let usage = self.answer.usage.unwrap_or_default();
-        let totals = sum((self.operation.is_model_call() && is_told).then(|| Totals::of_call(&usage, cost)));
-        if self.operation.is_model_call() {
-            metrics::count(&metrics::Call {
-                operation: self.operation.name(),
-                provider: &self.provider,
-                model: &self.model,
-                error: self.error.as_ref().map(|(kind, _)| kind.as_str()),
-                usage: self.answer.usage.as_ref(),
-                cost,
-                took,
-                first_chunk: self.stream.first,
-            });
-            let crossed = budget::spend(&self.in_force.settings.budget, cost.unwrap_or_default(), SystemTime::now());
-            crossed.iter().for_each(|crossed| crossed.with_event(|name, attributes| span.add_event(name, attributes)));
+        if self.error.is_none() && self.answer_error.is_some() {
+            self.error = self.answer_error.take();
         }
-        if let Some(AtEnd(messages)) = self.outputs_at_end.take() {
-            self.set_output_messages(messages);
+        let price = self.price();
+        let mut counted = Counted::Nothing;
+        if self.operation.is_model_call() {
+            let answered = self.answer.model.as_deref();
+            counted = sum.counted(&self.model, answered);
+            if counted == Counted::Nothing || (counted == Counted::Call && self.has_told()) {
+                let call = self.as_call(price.as_ref(), took, counted);
+                metrics::count(&call);
+                let crossed = budget::spend(&self.in_force.settings.budget, call.cost.unwrap_or_default());
+                crossed.iter().for_each(|c| c.with_event(|name, attributes| span.add_event(name, attributes)));
+                sum.add(&call);
+            }
+            if sum.is_within_call() {
+                let told = if self.has_told() { Counted::Usage } else { counted.max(Counted::Call) };
+                sum.tell_models(&self.model, answered, told);
+            }
+        }
+        sum.end();
+        if let Some(outputs) = &mut self.outputs {
+            outputs.finish();
         }
         if span.is_recording() {
-            self.write(span, price.as_ref(), totals, took);
+            self.write(span, price.as_ref(), sum, counted, took);
         }
     }
 
-    fn write(&self, span: &mut Span, price: Option<&Price>, totals: Totals, took: Duration) {
+    /// Whether it is known what it used, or what that cost.
+    fn has_told(&self) -> bool {
+        self.answer.usage.is_some() || self.cost.is_some() || self.from_cache
+    }
+
+    /// What is to be counted of a model call.
+    #[inline(always)]
+    fn as_call(&self, price: Option<&Price>, took: Duration, counted: Counted) -> metrics::Call<'_> {
+        let has_told = self.has_told();
+        let error = self.error.as_ref().map(|(kind, _)| kind.as_str());
+        let is_without_usage = !has_told && error.is_none();
+        metrics::Call {
+            operation: self.operation.name(),
+            provider: &self.provider,
+            model: &self.model,
+            error,
+            usage: self.answer.usage.as_ref(),
+            cost: price.map(Price::total),
+            took,
+            first_chunk: self.stream.first,
+            is_counted: counted != Counted::Nothing,
+            is_unpriced: price.is_none()
+                && (has_told || (is_without_usage && self.price_of(&Usage::new(0, 0)).is_none())),
+            is_without_usage,
+        }
+    }
+
+    fn write(&self, span: &mut Span, price: Option<&Price>, sum: &Sum, counted: Counted, took: Duration) {
         let settings = &self.in_force.settings;
-        let reasons: Vec<&str> = self.answer.finish_reasons.iter().map(String::as_str).collect();
-        let outputs = Allowed::in_outputs(settings).filter(|_| !self.outputs.is_empty());
-        let is_otel = settings.dialect.iter().any(|dialect| dialect.is_otel());
-        let json = outputs.filter(|_| is_otel).map(|allowed| to_json(&self.outputs, allowed));
+        let outputs = self.outputs.as_deref();
+        let content = outputs.map(|outputs| outputs.attributes(self.operation, settings)).unwrap_or_default();
 
         let mut all = Attributes::new(&settings.dialect);
-        self.put_answer(&mut all, &reasons);
-        if let Some(price) = price {
-            price.put(&mut all);
+        self.put_answer(&mut all);
+        // Backends add up what spans say, so what the calls within have said is not said again.
+        if counted != Counted::Usage {
+            self.put_usage(&mut all);
+            if let Some(price) = price {
+                price.put(&mut all);
+            }
         }
         if self.from_cache {
             all.put(Fact::ServedFromCache, Value::Bool(true));
         }
-        if !self.operation.is_model_call() {
-            totals.put(&mut all);
+        if !self.operation.is_model_call() || counted != Counted::Nothing {
+            sum.totals().put(&mut all);
         }
         self.put_times(&mut all, took);
-        if let Some(json) = &json {
-            all.list.push(Attribute { key: "gen_ai.output.messages", value: Value::Str(json) });
-        }
-        if let Some(output) = &self.output {
+        all.list.extend(content.iter().map(OwnedAttribute::as_attribute));
+        if let Some(output) = outputs.and_then(|outputs| outputs.value.as_ref()) {
             all.put(Fact::Output, Value::Str(&output.text));
             all.put(Fact::OutputMime, Value::Str(output.mime));
         }
@@ -338,10 +405,6 @@ impl Record {
         all.list.extend(self.attributes.iter().map(OwnedAttribute::as_attribute));
         span.set_attributes(&all.list);
 
-        if let Some(allowed) = outputs.filter(|_| settings.dialect.contains(&Dialect::OpenInference)) {
-            let flat = flatten("llm.output_messages", &self.outputs, allowed);
-            span.set_attributes(&flat.iter().map(OwnedAttribute::as_attribute).collect::<Vec<_>>());
-        }
         for (name, time, attributes) in &self.events {
             let attributes: Vec<Attribute<'_>> = attributes.iter().map(OwnedAttribute::as_attribute).collect();
             span.add_event_at(name, *time, &attributes);
@@ -357,18 +420,21 @@ impl Record {
         }
     }
 
-    fn put_answer<'a>(&'a self, all: &mut Attributes<'a, '_>, reasons: &'a [&'a str]) {
+    fn put_answer<'a>(&'a self, all: &mut Attributes<'a, '_>) {
         let answer = &self.answer;
         all.text(Fact::ResponseModel, answer.model.as_deref());
         if answer.model.as_ref().is_some_and(|model| *model != self.model) {
             all.text(Fact::RequestModelAgain, answer.model.as_deref());
         }
         all.text(Fact::ResponseId, answer.id.as_deref());
-        if let Some(first) = reasons.first() {
-            all.put(Fact::FinishReasons, Value::StrArray(reasons.into()));
+        if let [first, ..] = answer.finish_reasons.as_slice() {
+            all.put(Fact::FinishReasons, Value::StrArray(answer.finish_reasons.as_slice().into()));
             all.put(Fact::FinishReason, Value::Str(first));
         }
-        let Some(usage) = &answer.usage else { return };
+    }
+
+    fn put_usage(&self, all: &mut Attributes<'_, '_>) {
+        let Some(usage) = &self.answer.usage else { return };
         all.count(Fact::InputTokens, usage.input_tokens);
         all.count(Fact::OutputTokens, usage.output_tokens);
         all.count(Fact::TotalTokens, usage.total_tokens());
@@ -378,6 +444,12 @@ impl Record {
         all.count(Fact::Reasoning, usage.reasoning_tokens);
         all.count(Fact::InputAudio, usage.input_audio_tokens);
         all.count(Fact::OutputAudio, usage.output_audio_tokens);
+        let stream = &self.stream;
+        let is_broken = stream.outcome.map_or(stream.chunks > 0 && self.error.is_some(), |how| how != COMPLETED);
+        // A model that said why it stopped has said all that it used, whether or not somebody went on reading.
+        if is_broken && self.answer.finish_reasons.is_empty() {
+            all.put(Fact::UsagePartial, Value::Bool(true));
+        }
     }
 
     fn put_times(&self, all: &mut Attributes<'_, '_>, took: Duration) {
@@ -399,30 +471,33 @@ impl Record {
 }
 
 /// What a call cost, and why.
-struct Price {
-    total: NanoUsd,
-    /// For the input and for the output.
-    parts: Option<(NanoUsd, NanoUsd)>,
-    rule: Cow<'static, str>,
-    table: Option<String>,
+enum Price {
+    /// Told by somebody, and by whom.
+    Told(NanoUsd, &'static str),
+    OfTable(Cost),
 }
 
 impl Price {
-    /// One that is in no table.
-    const fn given(total: NanoUsd, rule: &'static str) -> Self {
-        Self { total, parts: None, rule: Cow::Borrowed(rule), table: None }
+    const fn total(&self) -> NanoUsd {
+        match self {
+            Self::Told(total, _) => *total,
+            Self::OfTable(cost) => cost.total,
+        }
     }
 
     fn put<'a>(&'a self, all: &mut Attributes<'a, '_>) {
         let usd = |cost: NanoUsd| Value::F64(cost.as_usd());
-        all.put(Fact::CostTotal, usd(self.total));
-        all.put(Fact::CostTotalAgain, usd(self.total));
-        if let Some((input, output)) = self.parts {
-            all.put(Fact::CostInput, usd(input));
-            all.put(Fact::CostOutput, usd(output));
+        all.put(Fact::CostTotal, usd(self.total()));
+        all.put(Fact::CostTotalAgain, usd(self.total()));
+        match self {
+            Self::Told(_, by) => all.put(Fact::CostRule, Value::Str(by)),
+            Self::OfTable(cost) => {
+                all.put(Fact::CostInput, usd(cost.input));
+                all.put(Fact::CostOutput, usd(cost.output));
+                all.put(Fact::CostRule, Value::Str(&cost.rule));
+                all.put(Fact::CostSource, Value::Str(cost.price_table()));
+            }
         }
-        all.put(Fact::CostRule, Value::Str(&self.rule));
-        all.text(Fact::CostSource, self.table.as_deref());
     }
 }
 

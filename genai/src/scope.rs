@@ -179,14 +179,14 @@ struct Summed {
 
 impl Summed {
     fn begin() -> Self {
-        Self { sum: Sum::begin() }
+        Self { sum: Sum::begin(None) }
     }
 
     fn end(self) {
-        let totals = self.sum.end(None);
+        self.sum.end();
         if !self.sum.is_within_another() && spandrel::is_recording() {
             let mut all = Attributes::new(&in_force().settings.dialect);
-            totals.put(&mut all);
+            self.sum.totals().put(&mut all);
             spandrel::set_attributes(&all.list);
         }
     }

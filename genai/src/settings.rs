@@ -7,8 +7,8 @@ use spandrel::diagnostics::{Level, report};
 use spandrel_prices::PriceTable;
 
 use crate::budget::Budgets;
-use crate::prices;
 use crate::{Dialect, Error};
+use crate::{mistakes, prices};
 
 /// The table `[ai]` of the configuration.
 ///
@@ -80,16 +80,16 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// If a key or a value is not known; the message names it.
+    /// If a key or a value is not known; the message names it, and what is possible.
     pub fn from_toml(text: &str) -> Result<Self, Error> {
-        toml::from_str(text).map_err(|error| Error::new(format!("[ai]: {}", error.message())))
+        toml::from_str(text).map_err(|error| mistakes::told(text, &error))
     }
 }
 
 /// Names, alone or in a list.
 fn dialects<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Dialect>, D::Error> {
     #[derive(Deserialize)]
-    #[serde(untagged)]
+    #[serde(untagged, expecting = "`dialect` must be a name or a list of names")]
     enum Names {
         One(String),
         Several(Vec<String>),
@@ -190,6 +190,18 @@ pub fn check() -> Result<Settings, Error> {
 pub fn check_tables(ai: &str, prices: &str) -> Result<Settings, Error> {
     prices::read(prices)?;
     Settings::from_toml(ai)
+}
+
+/// The prices that the table `[prices]`, given as TOML, comes to.
+///
+/// # Errors
+///
+/// As of [`check`].
+pub fn price_table(prices: &str) -> Result<PriceTable, Error> {
+    Ok(match prices::read(prices)? {
+        Prices::Embedded => PriceTable::embedded().clone(),
+        Prices::Own(table) => *table,
+    })
 }
 
 fn without_tracer() -> &'static InForce {

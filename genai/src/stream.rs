@@ -25,7 +25,7 @@ pin_project_lite::pin_project! {
             if let Some(running) = this.running.as_mut() {
                 running.set_stream_outcome(DROPPED);
                 let mut entered = Entered::enter(running);
-                this.inner.set(None);
+                entered.running.within_ambient(|| this.inner.set(None));
                 entered.leave();
             }
         }
@@ -33,7 +33,7 @@ pin_project_lite::pin_project! {
 }
 
 /// It went to its end.
-const COMPLETED: &str = "completed";
+pub(crate) const COMPLETED: &str = "completed";
 /// Whoever read it had enough, or gave up.
 const DROPPED: &str = "dropped";
 /// An item was an error.
@@ -105,7 +105,7 @@ where
             return Poll::Ready(None);
         };
         let mut entered = Entered::enter(running);
-        let polled = inner.poll_next(cx);
+        let polled = entered.running.within_ambient(|| inner.poll_next(cx));
         let outcome = match &polled {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Ok(item))) => {
@@ -150,7 +150,7 @@ impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.leave();
         if std::thread::panicking() {
-            self.running.set_error("panic", "panicked");
+            self.running.set_panicked();
         }
     }
 }

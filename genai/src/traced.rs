@@ -6,6 +6,7 @@ use std::fmt::Display;
 use serde_json::{Map, Value as Json};
 use spandrel::Span;
 
+use crate::running::Place;
 use crate::settings::in_force;
 use crate::{Operation, Record, Running};
 
@@ -21,9 +22,14 @@ pub fn max_bytes() -> usize {
     in_force().settings.max_content_bytes
 }
 
-/// What is written at the end, and the span to be within until then.
-pub fn parts(running: &mut Running) -> (&mut Record, &mut Span) {
+/// What is written at the end, and where the work happens until then.
+pub fn parts(running: &mut Running) -> (&mut Record, Place<'_>) {
     running.parts()
+}
+
+/// Its span.
+pub fn span(running: &mut Running) -> &mut Span {
+    running.span()
 }
 
 /// What a function is called with.

@@ -8,6 +8,7 @@ mod operation;
 mod options;
 mod preset;
 mod record;
+mod suggest;
 
 use proc_macro::TokenStream;
 

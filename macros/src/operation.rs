@@ -27,8 +27,8 @@ impl Expansion<'_> {
 
     /// A future within the operation, awaited.
     pub(crate) fn awaited_operation(&self, preset: &Preset, head: &TokenStream, body: &TokenStream) -> TokenStream {
-        let (facade, genai) = (&self.facade, self.genai(preset));
-        let (running, record, span, result) = (local("running"), local("_record"), local("span"), local("result"));
+        let genai = self.genai(preset);
+        let (running, record, place, result) = (local("running"), local("_record"), local("place"), local("result"));
         let start = self.start_operation(preset, &running);
         let future = match &self.options.handle {
             Some(handle) => quote!(#head { let #handle = #record; #body }),
@@ -37,8 +37,8 @@ impl Expansion<'_> {
         let observed = self.observed_by_operation(preset, &running, &result);
         quote! {
             #start
-            let (#record, #span) = #genai::__private::parts(&mut #running);
-            let #result = #facade::in_span_mut(#span, #future).await;
+            let (#record, #place) = #genai::__private::parts(&mut #running);
+            let #result = #place.poll(#future).await;
             #observed
             #result
         }
@@ -65,7 +65,7 @@ impl Expansion<'_> {
         let arguments = self.arguments(preset);
         let recorded = self.recorded(&span);
         let recorded = (!recorded.is_empty()).then(|| {
-            quote! { #facade::record(#genai::__private::parts(&mut #running).1, |#span| { #recorded }); }
+            quote! { #facade::record(#genai::__private::span(&mut #running), |#span| { #recorded }); }
         });
         quote! {
             let mut #running = #genai::#function(#(#needed),*) #(#settings)* #arguments.start();

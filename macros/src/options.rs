@@ -7,6 +7,7 @@ use syn::{Error, LitInt, LitStr, Path, Result, Token, parenthesized, token};
 
 use crate::preset::{self, Preset};
 use crate::record::Record;
+use crate::suggest::remedy;
 
 /// What stands in the parentheses of `#[traced(..)]`.
 #[derive(Default)]
@@ -55,7 +56,7 @@ impl Options {
         let Some(preset) = &self.preset else {
             let genai = self.genai.as_ref().and_then(|path| path.segments.first()).map(|segment| &segment.ident);
             let Some(for_operations) = self.handle.as_ref().or(genai) else { return Ok(()) };
-            let message = format!("`as` and `genai` are for operations; add one of {}", preset::words());
+            let message = format!("`as` and `genai` are for operations; add one of {}", list(&preset::words()));
             return Err(Error::new(for_operations.span(), message));
         };
         let word = &preset.word;
@@ -223,8 +224,15 @@ fn unknown(word: &str) -> String {
         "chain" => "work in an order that code has fixed is a `workflow`",
         "turn" => "a question with all that answers it is a `chat_turn`",
         _ => {
-            "the options are `name`, `kind`, `record(..)`, `capture(..)`, `err` and `crate`; \
-             for operations of `spandrel-genai` see the documentation of `traced`"
+            let operations = preset::words();
+            let words =
+                ["name", "kind", "record", "capture", "err", "crate", "as", "genai"].into_iter().chain(operations);
+            let all = format!(
+                "the options are `name`, `kind`, `record(..)`, `capture(..)`, `err` and `crate`; \
+                 operations of `spandrel-genai` are {}, with `as` and `genai`",
+                list(&operations),
+            );
+            &remedy(word, words, all)
         }
     };
     format!("there is no option `{word}`; {instead}")

@@ -4,6 +4,7 @@ use syn::parse::ParseStream;
 use syn::{Error, Expr, Result, Token, parenthesized, token};
 
 use crate::options::list;
+use crate::suggest::remedy;
 
 /// `llm(provider = "openai", model = "gpt-4o")`, `tool`: a function that is an operation of `spandrel-genai`.
 pub(crate) struct Preset {
@@ -83,14 +84,18 @@ impl Preset {
 }
 
 impl Known {
+    fn settings_there_are(&self) -> impl Iterator<Item = &'static str> {
+        self.needs.iter().chain(self.takes).copied()
+    }
+
     fn settings(&self, word: &Ident, input: ParseStream<'_>) -> Result<Vec<(Ident, Expr)>> {
         let content;
         parenthesized!(content in input);
         let mut given: Vec<(Ident, Expr)> = Vec::new();
         while !content.is_empty() {
             let key = content.call(Ident::parse_any).map_err(|error| Error::new(error.span(), self.wanted()))?;
-            if !self.needs.iter().chain(self.takes).any(|known| key == known) {
-                return Err(Error::new(key.span(), self.wanted()));
+            if !self.settings_there_are().any(|known| key == known) {
+                return Err(Error::new(key.span(), self.unknown(&key)));
             }
             if given.iter().any(|(known, _)| *known == key) {
                 return Err(Error::new(key.span(), format!("`{key}` is given twice; remove one")));
@@ -103,6 +108,18 @@ impl Known {
             }
         }
         if given.is_empty() { Err(Error::new(word.span(), self.wanted())) } else { Ok(given) }
+    }
+
+    /// The remedy for a setting that there is not.
+    fn unknown(&self, key: &Ident) -> String {
+        let (word, key) = (self.word, key.to_string());
+        // Where there are few, a name is what is looked for.
+        if self.needs.is_empty() && (key == "name" || self.takes.is_empty()) {
+            return self.wanted();
+        }
+        let all: Vec<&str> = self.settings_there_are().collect();
+        let takes = format!("it takes {}", list(&all));
+        format!("`{word}` has no setting `{key}`; {}", remedy(&key, all, takes))
     }
 
     /// What may be written.
@@ -128,6 +145,6 @@ impl Known {
 }
 
 /// The words, for messages.
-pub(crate) fn words() -> String {
-    list(&KNOWN.map(|known| known.word))
+pub(crate) fn words() -> [&'static str; KNOWN.len()] {
+    KNOWN.map(|known| known.word)
 }

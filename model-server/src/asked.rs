@@ -89,7 +89,7 @@ impl Message {
         let is_result = |block: &Json| block["type"] == "tool_result";
         let role = match (item["role"].as_str(), item["type"].as_str()) {
             (Some("tool"), _) | (_, Some("function_call_output")) => Role::Tool,
-            (Some("assistant"), _) | (_, Some("function_call")) => Role::Assistant,
+            (Some("assistant"), _) | (_, Some("function_call" | "reasoning")) => Role::Assistant,
             _ if blocks().any(is_result) => Role::Tool,
             _ => Role::User,
         };

@@ -17,6 +17,9 @@ pub(crate) fn chat(asked: &Asked, reply: Reply) -> Response {
     let finish = finish(reply.call.as_ref());
     let calls: Vec<Json> = reply.call.iter().map(|call| tool_call(call, call.arguments.to_string())).collect();
     let mut message = json!({ "role": "assistant", "content": reply.text, "refusal": null });
+    if !reply.thought.is_empty() {
+        message["reasoning_content"] = reply.thought.as_str().into();
+    }
     if !calls.is_empty() {
         message["content"] = Json::Null;
         message["tool_calls"] = calls.into();
@@ -46,6 +49,7 @@ fn chunks(asked: &Asked, reply: &Reply) -> Vec<String> {
     let delta =
         |delta: Json, finish: Json| chunk(json!([{ "index": 0, "delta": delta, "finish_reason": finish }]), Json::Null);
     let mut all = vec![delta(json!({ "role": "assistant", "content": "" }), Json::Null)];
+    all.extend(pieces(&reply.thought).map(|piece| delta(json!({ "reasoning_content": piece }), Json::Null)));
     all.extend(pieces(&reply.text).map(|piece| delta(json!({ "content": piece }), Json::Null)));
     if let Some(call) = &reply.call {
         all.push(delta(json!({ "tool_calls": [with_index(tool_call(call, String::new()))] }), Json::Null));

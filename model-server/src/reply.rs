@@ -8,6 +8,8 @@ use crate::wire::Vendor;
 /// An answer, whichever form it gets.
 #[derive(Debug)]
 pub(crate) struct Reply {
+    /// What was thought before.
+    pub(crate) thought: String,
     pub(crate) text: String,
     pub(crate) call: Option<Call>,
     pub(crate) tokens: Tokens,
@@ -47,7 +49,7 @@ impl Reply {
             (None, None) => text(asked),
         };
         let tokens = Tokens::of(asked, vendor, &text, call.as_ref());
-        Self { text, call, tokens }
+        Self { thought: vec!["thought"; asked.script.thought as usize].join(" "), text, call, tokens }
     }
 }
 

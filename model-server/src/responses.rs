@@ -17,7 +17,7 @@ pub(crate) fn respond(asked: &Asked, reply: Reply) -> Response {
 fn whole(asked: &Asked, reply: &Reply) -> Json {
     let mut body = begun(asked);
     body["status"] = "completed".into();
-    body["output"] = vec![item(reply, "completed")].into();
+    body["output"] = thought(reply).into_iter().chain([item(reply, "completed")]).collect();
     if !asked.script.has_no_usage {
         let Tokens { input, output, cached, reasoning, .. } = reply.tokens;
         body["usage"] = json!({
@@ -49,25 +49,42 @@ fn item(reply: &Reply, status: &str) -> Json {
     }
 }
 
+/// What was thought before, if anything: a summary, and a text that is for the provider alone.
+fn thought(reply: &Reply) -> Option<Json> {
+    let summary = json!([{ "type": "summary_text", "text": reply.thought }]);
+    let item = json!({ "type": "reasoning", "id": "rs_1", "summary": summary, "encrypted_content": "b3BhcXVl" });
+    (!reply.thought.is_empty()).then_some(item)
+}
+
 fn stream(asked: &Asked, reply: &Reply) -> Vec<String> {
     let mut all: Vec<Json> = vec![json!({ "type": "response.created", "response": begun(asked) })];
+    if let Some(done) = thought(reply) {
+        let mut begun = done.clone();
+        begun["summary"] = json!([]);
+        all.push(json!({ "type": "response.output_item.added", "output_index": 0, "item": begun }));
+        let delta = |piece: &str| json!({ "type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": 0, "delta": piece });
+        all.extend(pieces(&reply.thought).map(delta));
+        all.push(json!({ "type": "response.output_item.done", "output_index": 0, "item": done }));
+    }
+    let output_index = usize::from(!reply.thought.is_empty());
     let mut first = item(reply, "in_progress");
     let done = item(reply, "completed");
-    let at = |kind: &str, delta: &str| json!({ "type": kind, "item_id": "1", "output_index": 0, "delta": delta });
+    let at =
+        |kind: &str, delta: &str| json!({ "type": kind, "item_id": "1", "output_index": output_index, "delta": delta });
     if let Some(call) = &reply.call {
         first["arguments"] = "".into();
-        all.push(json!({ "type": "response.output_item.added", "output_index": 0, "item": first }));
+        all.push(json!({ "type": "response.output_item.added", "output_index": output_index, "item": first }));
         all.push(at("response.function_call_arguments.delta", &call.arguments.to_string()));
     } else {
         first["content"] = json!([]);
-        all.push(json!({ "type": "response.output_item.added", "output_index": 0, "item": first }));
+        all.push(json!({ "type": "response.output_item.added", "output_index": output_index, "item": first }));
         for piece in pieces(&reply.text) {
             let mut delta = at("response.output_text.delta", piece);
             delta["content_index"] = 0.into();
             all.push(delta);
         }
     }
-    all.push(json!({ "type": "response.output_item.done", "output_index": 0, "item": done }));
+    all.push(json!({ "type": "response.output_item.done", "output_index": output_index, "item": done }));
     all.push(json!({ "type": "response.completed", "response": whole(asked, reply) }));
     let numbered = all.into_iter().enumerate().map(|(number, mut data)| {
         data["sequence_number"] = number.into();

@@ -5,6 +5,10 @@ pub(crate) struct Script {
     /// How many requests get the status.
     times: Option<u32>,
     pub(crate) retry_after: Option<u64>,
+    pub(crate) retry_after_ms: Option<u64>,
+    pub(crate) should_retry: Option<bool>,
+    /// How many words of reasoning come first.
+    pub(crate) thought: u64,
     pub(crate) input: Option<u64>,
     pub(crate) output: Option<u64>,
     pub(crate) cached: Option<u64>,
@@ -48,6 +52,9 @@ impl Script {
             "status" => self.status = value.parse().ok(),
             "times" => self.times = value.parse().ok(),
             "retry-after" => self.retry_after = number,
+            "retry-after-ms" => self.retry_after_ms = number,
+            "should-retry" => self.should_retry = value.parse().ok(),
+            "think" => self.thought = number.unwrap_or(0),
             "in" => self.input = number,
             "out" => self.output = number,
             "cached" => self.cached = number,

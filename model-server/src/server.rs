@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::post;
 use serde_json::Value as Json;
@@ -55,7 +55,16 @@ impl ModelServer {
     ///
     /// If there is none.
     pub async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        Self::start_at(0).await
+    }
+
+    /// As [`start`](Self::start), at this port.
+    ///
+    /// # Errors
+    ///
+    /// If it is taken.
+    pub async fn start_at(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let url = format!("http://{}", listener.local_addr()?);
         let state = Shared::default();
         let app = Router::new()
@@ -71,7 +80,8 @@ impl ModelServer {
         Ok(Self { url, state, task })
     }
 
-    /// Where it is, without a path: `http://127.0.0.1:40123`. The base URL of OpenAI's clients ends with `/v1` besides.
+    /// Where it is, without a path: `http://127.0.0.1:40123`. The base URL of clients is this with `/v1` at its end, for both
+    /// vendors; only Anthropic's own clients take it without, and add the `/v1` themselves.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -118,8 +128,26 @@ async fn answer(
     };
     let body: Json = serde_json::from_slice(&body).unwrap_or_default();
     let path = head.uri.path().to_owned();
-    lock(state).requests.push(Received { path, headers: head.headers.clone(), body: body.clone() });
-    match vendor.key(&head.headers) {
+    let number = {
+        let requests = &mut lock(state).requests;
+        requests.push(Received { path, headers: head.headers.clone(), body: body.clone() });
+        requests.len()
+    };
+    let mut response = answer_to(state, vendor, &head.headers, body, respond);
+    if let Ok(id) = format!("req_{number}").parse() {
+        response.headers_mut().insert(vendor.request_id(), id);
+    }
+    response
+}
+
+fn answer_to(
+    state: &Shared,
+    vendor: Vendor,
+    headers: &HeaderMap,
+    body: Json,
+    respond: impl FnOnce(&Asked, Reply) -> Response,
+) -> Response {
+    match vendor.key(headers) {
         Some(key) if key.starts_with("wrong") => {
             return vendor.error(401, &format!("Incorrect API key provided: {key}"));
         }
@@ -137,8 +165,15 @@ async fn answer(
     };
     if let Some(status) = asked.script.status(times) {
         let mut response = vendor.error(status, "this is what the request asked for");
+        let headers = response.headers_mut();
         if let Some(seconds) = asked.script.retry_after {
-            response.headers_mut().insert("retry-after", seconds.into());
+            headers.insert("retry-after", seconds.into());
+        }
+        if let Some(milliseconds) = asked.script.retry_after_ms {
+            headers.insert("retry-after-ms", milliseconds.into());
+        }
+        if let Some(said) = asked.script.should_retry {
+            headers.insert("x-should-retry", HeaderValue::from_static(if said { "true" } else { "false" }));
         }
         return response;
     }

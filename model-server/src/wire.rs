@@ -27,6 +27,14 @@ impl Vendor {
         key.filter(|key| !key.is_empty())
     }
 
+    /// The header that names a request.
+    pub(crate) const fn request_id(self) -> &'static str {
+        match self {
+            Self::OpenAi => "x-request-id",
+            Self::Anthropic => "request-id",
+        }
+    }
+
     pub(crate) fn error(self, status: u16, text: &str) -> Response {
         json(status, &self.error_body(status, text))
     }

@@ -161,6 +161,21 @@ pub fn put_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, m
     }
 }
 
+/// An integer above 127 or below 0, of a short key.
+fn put_long_int(out: &mut Vec<u8>, field: u32, key: &[u8], value: u64) {
+    const VALUE: u8 = len_tag(field::KEY_VALUE_VALUE);
+    const INT: u8 = (field::ANY_INT << 3) as u8;
+    // Counts of tokens and statuses of HTTP have two bytes, nearly always.
+    if value < 0x4000 {
+        put_short_key(out, field, key, 3);
+        return out.extend_from_slice(&[VALUE, 3, INT, value as u8 | 0x80, (value >> 7) as u8]);
+    }
+    let len = varint_len(value) as u8 + 1;
+    put_short_key(out, field, key, len);
+    out.extend_from_slice(&[VALUE, len, INT]);
+    put_varint(out, value);
+}
+
 /// Whether all lengths of an attribute have one byte, as has the tag of its field.
 #[inline]
 const fn is_short(field: u32, key_and_value: usize) -> bool {
@@ -181,6 +196,30 @@ fn put_short_key(out: &mut Vec<u8>, field: u32, key: &[u8], value: u8) {
 }
 
 fn put_any_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
+    const VALUE: u8 = len_tag(field::KEY_VALUE_VALUE);
+    let key = attribute.key.as_bytes();
+    match attribute.value {
+        Value::Bool(value) if is_short(field, key.len()) => {
+            put_short_key(out, field, key, 2);
+            return out.extend_from_slice(&[VALUE, 2, (field::ANY_BOOL << 3) as u8, value.into()]);
+        }
+        Value::I64(value) if is_short(field, key.len() + 10) => return put_long_int(out, field, key, value as u64),
+        Value::StrArray(texts) => {
+            let mut texts = texts.iter();
+            // One short text, nearly always.
+            if let (Some(text), None) = (texts.next(), texts.next())
+                && is_short(field, key.len() + text.len() + 4)
+                && text.len() <= max_chars
+            {
+                let len = text.len() as u8;
+                put_short_key(out, field, key, len + 6);
+                let [array, element] = [len_tag(field::ANY_ARRAY), len_tag(field::LIST_VALUES)];
+                out.extend_from_slice(&[VALUE, len + 6, array, len + 4, element, len + 2]);
+                return put_bytes(out, field::ANY_STRING, text.as_bytes());
+            }
+        }
+        _ => {}
+    }
     let value_len = any_len(&attribute.value, max_chars);
     let key_len = len_field_len(field::KEY_VALUE_KEY, attribute.key.len());
     put_len(out, field, key_len + len_field_len(field::KEY_VALUE_VALUE, value_len));

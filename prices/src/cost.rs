@@ -78,20 +78,15 @@ pub struct Cost {
     /// The model and the conditions that held: `openai/gpt-5.4, over 272000, batch, from 2026-10-14`. The same call with the same table
     /// gives the same text.
     pub rule: String,
-    /// The day on which the prices were taken; `None` for prices that the program gave.
-    pub as_of: Option<Arc<str>>,
-    /// Where the prices are from: `genai-prices 0.2.3`, or `configuration`.
-    pub source: Arc<str>,
+    price_table: Arc<str>,
 }
 
 impl Cost {
-    /// Source and day in one text, for an attribute: `genai-prices 0.2.3, 2026-11-21`.
+    /// Where the prices are from and the day on which they were taken: `genai-prices 0.2.3, 2026-11-21`; or `configuration`, for prices
+    /// that the program gave.
     #[must_use]
-    pub fn price_table(&self) -> String {
-        match &self.as_of {
-            Some(as_of) => format!("{}, {as_of}", self.source),
-            None => self.source.to_string(),
-        }
+    pub fn price_table(&self) -> &str {
+        &self.price_table
     }
 }
 
@@ -118,12 +113,7 @@ impl PriceTable {
     #[must_use]
     pub fn cost(&self, call: &Call<'_>) -> Option<Cost> {
         let sold = self.sold(call.provider, call.model, call.base_url)?;
-        let (as_of, source) = if sold.is_own {
-            (None, Arc::from("configuration"))
-        } else {
-            let (as_of, source) = self.origin();
-            (Some(as_of), source)
-        };
+        let price_table = if sold.is_own { "configuration".into() } else { self.label() };
         let mut rule = String::with_capacity(96);
         rule.extend([sold.model.provider(), "/", sold.model.id()]);
         if let Some(seller) = sold.seller {
@@ -132,7 +122,7 @@ impl PriceTable {
         if sold.model.is_free() {
             rule.push_str(", free");
             let nothing = NanoUsd::ZERO;
-            return Some(Cost { input: nothing, output: nothing, fees: nothing, total: nothing, rule, as_of, source });
+            return Some(Cost { input: nothing, output: nothing, fees: nothing, total: nothing, rule, price_table });
         }
         // What another seller takes for a batch says nothing about this one.
         let fact = |key: &str| if sold.seller.is_none() { call.fact(key) } else { None };
@@ -151,8 +141,7 @@ impl PriceTable {
             fees: NanoUsd::new(total - with_output),
             total: NanoUsd::new(total),
             rule,
-            as_of,
-            source,
+            price_table,
         })
     }
 }

@@ -57,7 +57,11 @@ pub(crate) fn text(value: i128, digits: u32) -> String {
 
 /// `value` divided by `divisor`, half to even. Neither is negative.
 pub(crate) fn divide_half_even(value: i128, divisor: i128) -> i128 {
-    let (quotient, remainder) = (value / divisor, value % divisor);
+    // A division of 64 bits takes a fraction of the time, and is enough for 9,000 dollars.
+    let (quotient, remainder) = match (u64::try_from(value), u64::try_from(divisor)) {
+        (Ok(value), Ok(divisor)) => ((value / divisor).into(), (value % divisor).into()),
+        _ => (value / divisor, value % divisor),
+    };
     match (remainder * 2).cmp(&divisor) {
         std::cmp::Ordering::Less => quotient,
         std::cmp::Ordering::Greater => quotient + 1,

@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind};
 /// assert_eq!((one + one).to_string(), "0.0056");
 /// # Ok::<(), spandrel_prices::Error>(())
 /// ```
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NanoUsd(i64);
 
 impl NanoUsd {
@@ -88,6 +88,13 @@ impl fmt::Display for NanoUsd {
     }
 }
 
+/// In dollars as well: `NanoUsd(0.0000003)`.
+impl fmt::Debug for NanoUsd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NanoUsd({self})")
+    }
+}
+
 /// Reads dollars as a decimal with at most nine decimals that count.
 impl FromStr for NanoUsd {
     type Err = Error;
@@ -122,6 +129,7 @@ mod tests {
         }
         assert_eq!("0.00280".parse(), Ok(NanoUsd::new(2_800_000)));
         assert_eq!(format!("{:>8}", NanoUsd::new(7_500_000)), "  0.0075");
+        assert_eq!(format!("{:?}", Some(NanoUsd::new(26_850_000))), "Some(NanoUsd(0.02685))");
         assert!((NanoUsd::new(300).as_usd() - 3e-7).abs() < 1e-20);
     }
 

@@ -23,6 +23,8 @@ const CONFIGURED: &str = "configured";
 pub struct PriceTable {
     as_of: Arc<str>,
     source: Arc<str>,
+    /// Both, for an attribute.
+    label: Arc<str>,
     providers: Arc<[Provider]>,
     /// Exact names first, then the longer patterns.
     own: Vec<Own>,
@@ -88,6 +90,7 @@ impl PriceTable {
     pub fn from_json(text: &str) -> Result<Self, Error> {
         let contents = file::read(text)?;
         Ok(Self {
+            label: format!("{}, {}", contents.source, contents.as_of).into(),
             as_of: contents.as_of.into(),
             source: contents.source.into(),
             providers: contents.providers.into(),
@@ -159,8 +162,8 @@ impl PriceTable {
         &self.source
     }
 
-    pub(crate) fn origin(&self) -> (Arc<str>, Arc<str>) {
-        (Arc::clone(&self.as_of), Arc::clone(&self.source))
+    pub(crate) fn label(&self) -> Arc<str> {
+        Arc::clone(&self.label)
     }
 
     pub(crate) fn sold(&self, provider: &str, model: &str, base_url: Option<&str>) -> Option<Sold<'_>> {

@@ -95,6 +95,52 @@ async fn of_the_statuses_only_those_that_pass_are_retried() {
 }
 
 #[tokio::test]
+async fn which_statuses_pass_may_be_said_by_the_client_and_by_the_server() {
+    for (status, said, expected) in [
+        (500, None, 2),
+        (529, None, 2),
+        (502, None, 1),
+        (529, Some("false"), 1),
+        (429, Some("true"), 2),
+        (400, Some("true"), 2),
+        (400, Some("maybe"), 1),
+        (200, Some("true"), 1),
+    ] {
+        let header = ("x-should-retry", said.unwrap_or_default());
+        let server = Server::answering(move |_, _| answer(status, header, "")).await;
+        let client = client(&server).retry(quick(1)).is_transient(|status| matches!(status.as_u16(), 500 | 529));
+        let response = client.build().unwrap().get("/x").send().await.unwrap();
+        assert_eq!(response.attempts(), expected, "{status} {said:?}");
+        assert_eq!(response.should_retry(), said.and_then(|said| said.parse().ok()));
+    }
+}
+
+#[tokio::test]
+async fn a_wait_in_milliseconds_is_kept_to() {
+    let server =
+        Server::answering(|number, _| answer(if number == 0 { 503 } else { 200 }, ("retry-after-ms", "250"), "")).await;
+    let client = client(&server).retry(quick(1)).build().unwrap();
+    assert_eq!(client.get("/x").send().await.unwrap().retry_after(), Some(Duration::from_millis(250)));
+    let at = server.requests(|request| request.at);
+    assert!(at[1] - at[0] >= Duration::from_millis(250), "{:?}", at[1] - at[0]);
+}
+
+#[tokio::test]
+async fn a_wait_beyond_all_patience_is_not_begun() {
+    let server = Server::answering(|_, _| answer(429, ("retry-after", "3600"), "")).await;
+    let client = client(&server).retry(quick(5).retry_after_limit(Duration::from_secs(60))).build().unwrap();
+    let ask = async {
+        let response = client.get("/x").send().await.unwrap();
+        (response.attempts(), response.retry_after())
+    };
+    let (trace, asked) = traced(ask).await;
+
+    assert_eq!(asked, (1, Some(Duration::from_secs(3600))));
+    let given_up = trace.span("call GET").event("http.retry.given_up").unwrap();
+    assert!(format!("{given_up:?}").contains("retry_after"), "{given_up:?}");
+}
+
+#[tokio::test]
 async fn a_date_is_waited_for_up_to_the_cap() {
     let server = Server::answering(|number, _| {
         answer(if number == 0 { 503 } else { 200 }, ("retry-after", "Fri, 31 Dec 2100 23:59:59 GMT"), "")

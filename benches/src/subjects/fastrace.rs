@@ -13,7 +13,9 @@ use ::fastrace::trace;
 
 use crate::Failure;
 use crate::cell::{Cell, Nothing, Peer};
-use crate::workloads::{Headers, KEYS, Pending, Workload, block_on, cart, items, price, work};
+use crate::workloads::{
+    COST, Headers, KEYS, PRICE_TABLE, Pending, RULE, Workload, block_on, cart, items, llm, price, work,
+};
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload::Off,
@@ -30,6 +32,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::TracedFn,
     Workload::CurrentAttribute,
     Workload::Propagate,
+    Workload::LlmCall,
 ];
 
 pub(super) const RAW_WORKLOADS: &[Workload] =
@@ -55,6 +58,7 @@ pub(super) fn run(cell: &mut Cell) -> Result<(), Failure> {
                 Workload::Poll10 => cell.measure(&peer, || poll(10)),
                 Workload::TracedFn => cell.measure(&peer, traced_fn),
                 Workload::CurrentAttribute => cell.measure(&peer, current_attribute),
+                Workload::LlmCall => cell.measure(&peer, llm_call),
                 _ => {
                     let (incoming, mut outgoing) = (Headers::incoming(), Headers::outgoing());
                     cell.measure(&peer, || propagate(&incoming, &mut outgoing));
@@ -151,6 +155,44 @@ fn current_attribute() {
         LocalSpan::add_property(|| (key, std::hint::black_box(3).to_string()));
     }
     work();
+}
+
+fn llm_call() {
+    let llm = llm();
+    let root = Span::root(format!("chat {}", llm.model), SpanContext::random()).with_properties(|| {
+        [
+            ("gen_ai.operation.name", Cow::Borrowed("chat")),
+            ("gen_ai.provider.name", Cow::Owned(llm.provider.to_owned())),
+            ("gen_ai.request.model", Cow::Owned(llm.model.to_owned())),
+            ("gen_ai.request.stream", Cow::Borrowed("false")),
+            ("server.address", Cow::Owned(llm.server.to_owned())),
+            ("server.port", Cow::Owned(443.to_string())),
+            ("gen_ai.request.temperature", Cow::Owned(0.5.to_string())),
+            ("gen_ai.request.top_p", Cow::Owned(0.9.to_string())),
+            ("gen_ai.request.max_tokens", Cow::Owned(150.to_string())),
+            ("gen_ai.request.seed", Cow::Owned(7.to_string())),
+        ]
+    });
+    let _guard = root.set_local_parent();
+    work();
+    let (input, output, total) = COST;
+    root.add_properties(|| {
+        [
+            ("gen_ai.response.model", Cow::Owned(llm.answered.to_owned())),
+            ("gen_ai.response.id", Cow::Owned(llm.id.to_owned())),
+            ("gen_ai.response.finish_reasons", Cow::Owned(llm.reason.to_owned())),
+            ("gen_ai.usage.input_tokens", Cow::Owned(llm.input.to_string())),
+            ("gen_ai.usage.output_tokens", Cow::Owned(llm.output.to_string())),
+            ("gen_ai.usage.cache_read.input_tokens", Cow::Owned(llm.cached.to_string())),
+            ("gen_ai.usage.reasoning.output_tokens", Cow::Owned(llm.reasoning.to_string())),
+            ("spandrel.cost.total", Cow::Owned(total.to_string())),
+            ("gen_ai.usage.cost", Cow::Owned(total.to_string())),
+            ("spandrel.cost.input", Cow::Owned(input.to_string())),
+            ("spandrel.cost.output", Cow::Owned(output.to_string())),
+            ("spandrel.cost.rule", Cow::Borrowed(RULE)),
+            ("spandrel.cost.price_table", Cow::Borrowed(PRICE_TABLE)),
+        ]
+    });
 }
 
 fn propagate(incoming: &Headers, outgoing: &mut Headers) {

@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::{FutureExt, Span, TraceContextExt, Tracer, TracerProvider, get_active_span};
-use opentelemetry::{Context, KeyValue, global};
+use opentelemetry::trace::{FutureExt, Span, SpanKind, TraceContextExt, Tracer, TracerProvider, get_active_span};
+use opentelemetry::{Array, Context, KeyValue, Value, global};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -16,7 +16,7 @@ use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, SpanData, 
 
 use crate::Failure;
 use crate::cell::{Cell, Nothing, Peer};
-use crate::workloads::{Headers, KEYS, Pending, Workload, block_on, cart, items, work};
+use crate::workloads::{COST, Headers, KEYS, PRICE_TABLE, Pending, RULE, Workload, block_on, cart, items, llm, work};
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload::Off,
@@ -32,6 +32,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::Poll10,
     Workload::CurrentAttribute,
     Workload::Propagate,
+    Workload::LlmCall,
 ];
 
 pub(super) const RAW_WORKLOADS: &[Workload] =
@@ -60,6 +61,7 @@ pub(super) fn run(cell: &mut Cell) -> Result<(), Failure> {
         Workload::Poll1 => cell.measure(&peer, || poll(tracer, 1)),
         Workload::Poll10 => cell.measure(&peer, || poll(tracer, 10)),
         Workload::CurrentAttribute => cell.measure(&peer, || current_attribute(tracer)),
+        Workload::LlmCall => cell.measure(&peer, || llm_call(tracer)),
         _ => {
             let propagator = TraceContextPropagator::new();
             let (incoming, mut outgoing) = (Headers::incoming(), Headers::outgoing());
@@ -150,6 +152,43 @@ fn current_attribute(tracer: &SdkTracer) {
         }
         work();
     });
+}
+
+/// Samplers see the attributes that are there from the start.
+fn llm_call(tracer: &SdkTracer) {
+    let llm = llm();
+    let builder = tracer.span_builder(format!("chat {}", llm.model)).with_kind(SpanKind::Client).with_attributes([
+        KeyValue::new("gen_ai.operation.name", "chat"),
+        KeyValue::new("gen_ai.provider.name", llm.provider.to_owned()),
+        KeyValue::new("gen_ai.request.model", llm.model.to_owned()),
+        KeyValue::new("gen_ai.request.stream", false),
+        KeyValue::new("server.address", llm.server.to_owned()),
+        KeyValue::new("server.port", 443),
+        KeyValue::new("gen_ai.request.temperature", 0.5),
+        KeyValue::new("gen_ai.request.top_p", 0.9),
+        KeyValue::new("gen_ai.request.max_tokens", 150),
+        KeyValue::new("gen_ai.request.seed", 7),
+    ]);
+    let context = Context::current_with_span(builder.start(tracer));
+    let _entered = context.clone().attach();
+    work();
+    let (input, output, total) = COST;
+    let reasons = Array::String(vec![llm.reason.to_owned().into()]);
+    context.span().set_attributes([
+        KeyValue::new("gen_ai.response.model", llm.answered.to_owned()),
+        KeyValue::new("gen_ai.response.id", llm.id.to_owned()),
+        KeyValue::new("gen_ai.response.finish_reasons", Value::Array(reasons)),
+        KeyValue::new("gen_ai.usage.input_tokens", llm.input as i64),
+        KeyValue::new("gen_ai.usage.output_tokens", llm.output as i64),
+        KeyValue::new("gen_ai.usage.cache_read.input_tokens", llm.cached as i64),
+        KeyValue::new("gen_ai.usage.reasoning.output_tokens", llm.reasoning as i64),
+        KeyValue::new("spandrel.cost.total", total),
+        KeyValue::new("gen_ai.usage.cost", total),
+        KeyValue::new("spandrel.cost.input", input),
+        KeyValue::new("spandrel.cost.output", output),
+        KeyValue::new("spandrel.cost.rule", RULE),
+        KeyValue::new("spandrel.cost.price_table", PRICE_TABLE),
+    ]);
 }
 
 fn propagate(propagator: &TraceContextPropagator, incoming: &Headers, outgoing: &mut Headers) {

@@ -1,16 +1,20 @@
 //! Spandrel through its public interface, as its documentation has it. All settings are the
 //! default ones, redaction and limits among them.
+//!
+//! The crate for AI operations turns redaction by patterns on for the whole program, so that it is on
+//! for `llm-call` and switched off for the rest, which programs without that crate do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use spandrel as tracing;
+use spandrel_genai as ai;
 use tracing::provider::{Event, Link, Plugin, SpanBatch, SpanStart, SpanState, Timestamp};
 use tracing::{Attribute, Carrier, CarrierMut, Error, Guard, Sampler, SpanExporter, Status, TracingProvider};
 
 use crate::Failure;
 use crate::cell::{Cell, Nothing, Peer};
-use crate::workloads::{Headers, KEYS, Pending, Workload, block_on, cart, items, price, work};
+use crate::workloads::{Headers, KEYS, Pending, Workload, block_on, cart, items, llm, price, work};
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload::Off,
@@ -27,6 +31,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::TracedFn,
     Workload::CurrentAttribute,
     Workload::Propagate,
+    Workload::LlmCall,
 ];
 
 pub(super) const LIVE_WORKLOADS: &[Workload] = &[
@@ -64,6 +69,9 @@ pub(super) fn run(cell: &mut Cell, side: Side) -> Result<(), Failure> {
         return Ok(());
     }
     let mut builder = tracing::builder().service("bench");
+    if workload != Workload::LlmCall {
+        builder = builder.default_config("[redaction]\npatterns = false");
+    }
     if matches!(workload, Workload::SampledOut | Workload::SampledOutAttrs) {
         builder = builder.sampler(Sampler::parent_based(Sampler::ratio(0.0)?));
     }
@@ -89,6 +97,7 @@ pub(super) fn run(cell: &mut Cell, side: Side) -> Result<(), Failure> {
         Workload::Poll10 => cell.measure(&peer, || poll(10)),
         Workload::TracedFn => cell.measure(&peer, traced_fn),
         Workload::CurrentAttribute => cell.measure(&peer, current_attribute),
+        Workload::LlmCall => cell.measure(&peer, llm_call),
         _ => {
             let (incoming, mut outgoing) = (Headers::incoming(), Headers::outgoing());
             cell.measure(&peer, || propagate(&incoming, &mut outgoing));
@@ -168,6 +177,20 @@ fn propagate(incoming: &Headers, outgoing: &mut Headers) {
     let context = tracing::extract(incoming);
     context.within(|| {
         tracing::inject(outgoing);
+        work();
+    });
+}
+
+/// Tokens are priced, added up, counted for metrics and held against budgets, too.
+fn llm_call() {
+    let llm = llm();
+    let call = ai::llm_call(llm.provider, llm.model).temperature(0.5).top_p(0.9).max_tokens(150).seed(7);
+    call.stream(false).server(llm.server, 443).run(|call| {
+        let usage = ai::Usage::new(llm.input, llm.output);
+        call.set_usage(usage.with_cache_read(llm.cached).with_reasoning(llm.reasoning));
+        call.set_response_model(llm.answered);
+        call.set_response_id(llm.id);
+        call.set_finish_reasons([llm.reason]);
         work();
     });
 }

@@ -5,6 +5,7 @@
 
 use std::hint::black_box;
 
+use ::tracing::field::Empty;
 use ::tracing::{Span, info_span};
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanExporter};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -15,7 +16,7 @@ use super::otel::{Discard, Otel, sampler};
 use super::tracing_spans::{self, full};
 use crate::Failure;
 use crate::cell::{Cell, Peer};
-use crate::workloads::{KEYS, Workload, work};
+use crate::workloads::{COST, KEYS, PRICE_TABLE, RULE, Workload, llm, work};
 
 pub(super) const WORKLOADS: &[Workload] = &[
     Workload::SampledOut,
@@ -29,6 +30,7 @@ pub(super) const WORKLOADS: &[Workload] = &[
     Workload::Poll10,
     Workload::TracedFn,
     Workload::CurrentAttribute,
+    Workload::LlmCall,
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub(super) fn run(cell: &mut Cell, settings: Settings) -> Result<(), Failure> {
     let peer = TracingOtel::install_with(Discard, sampler(cell.workload()), settings)?;
     match cell.workload() {
         Workload::CurrentAttribute => cell.measure(&peer, current_attribute),
+        Workload::LlmCall => cell.measure(&peer, llm_call),
         _ => tracing_spans::measure(cell, &peer),
     }
     Ok(())
@@ -53,6 +56,55 @@ fn current_attribute() {
         }
         work();
     });
+}
+
+/// Fields that come later must be announced. There are no lists.
+fn llm_call() {
+    let llm = llm();
+    let span = info_span!(
+        "chat",
+        otel.name = format!("chat {}", llm.model),
+        otel.kind = "client",
+        gen_ai.operation.name = "chat",
+        gen_ai.provider.name = llm.provider,
+        gen_ai.request.model = llm.model,
+        gen_ai.request.stream = false,
+        server.address = llm.server,
+        server.port = 443,
+        gen_ai.request.temperature = 0.5,
+        gen_ai.request.top_p = 0.9,
+        gen_ai.request.max_tokens = 150,
+        gen_ai.request.seed = 7,
+        gen_ai.response.model = Empty,
+        gen_ai.response.id = Empty,
+        gen_ai.response.finish_reasons = Empty,
+        gen_ai.usage.input_tokens = Empty,
+        gen_ai.usage.output_tokens = Empty,
+        gen_ai.usage.cache_read.input_tokens = Empty,
+        gen_ai.usage.reasoning.output_tokens = Empty,
+        spandrel.cost.total = Empty,
+        gen_ai.usage.cost = Empty,
+        spandrel.cost.input = Empty,
+        spandrel.cost.output = Empty,
+        spandrel.cost.rule = Empty,
+        spandrel.cost.price_table = Empty,
+    );
+    let _entered = span.enter();
+    work();
+    let (input, output, total) = COST;
+    span.record("gen_ai.response.model", llm.answered)
+        .record("gen_ai.response.id", llm.id)
+        .record("gen_ai.response.finish_reasons", llm.reason)
+        .record("gen_ai.usage.input_tokens", llm.input)
+        .record("gen_ai.usage.output_tokens", llm.output)
+        .record("gen_ai.usage.cache_read.input_tokens", llm.cached)
+        .record("gen_ai.usage.reasoning.output_tokens", llm.reasoning)
+        .record("spandrel.cost.total", total)
+        .record("gen_ai.usage.cost", total)
+        .record("spandrel.cost.input", input)
+        .record("spandrel.cost.output", output)
+        .record("spandrel.cost.rule", RULE)
+        .record("spandrel.cost.price_table", PRICE_TABLE);
 }
 
 /// The subscriber over the SDK.

@@ -8,7 +8,7 @@ use spandrel_plugin_api::config::{Positions, Table, Value};
 /// The variables that set a key, the strongest first.
 ///
 /// Source: the table of variables in the documentation of `spandrel`.
-const VARIABLES: [(&str, &[&str]); 29] = [
+const VARIABLES: [(&str, &[&str]); 31] = [
     ("type", &["TRACING_TYPE", "TRACING_EXPORTER", "OTEL_TRACES_EXPORTER"]),
     ("enabled", &["TRACING_ENABLED", "OTEL_SDK_DISABLED"]),
     ("service.name", &["TRACING_SERVICE_NAME", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"]),
@@ -20,6 +20,8 @@ const VARIABLES: [(&str, &[&str]); 29] = [
     ("trust", &["TRACING_TRUST"]),
     ("forced_traces_per_second", &["TRACING_FORCED_TRACES_PER_SECOND"]),
     ("redaction.keys", &["TRACING_REDACT_KEYS"]),
+    ("redaction.patterns", &["TRACING_REDACT_PATTERNS"]),
+    ("redaction.mode", &["TRACING_REDACT_MODE"]),
     ("flush_on_signals", &["TRACING_FLUSH_ON_SIGNALS"]),
     ("reload_on_sighup", &["TRACING_RELOAD_ON_SIGHUP"]),
     ("spool.dir", &["TRACING_SPOOL_DIR"]),

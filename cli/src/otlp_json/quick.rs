@@ -64,7 +64,8 @@ impl<'de> DeserializeSeed<'de> for Name {
     type Value = Option<(u32, &'static Kind, bool)>;
 
     fn deserialize<D: Deserializer<'de>>(self, name: D) -> Result<Self::Value, D::Error> {
-        name.deserialize_str(self)
+        // A known name needs no check of its UTF-8.
+        name.deserialize_bytes(self)
     }
 }
 
@@ -75,9 +76,15 @@ impl Visitor<'_> for Name {
         f.write_str("a name")
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        let found = self.0.field(name);
-        Ok(found.map(|(number, kind)| (number, kind, self.0.required.contains(&name))))
+    fn visit_bytes<E: Error>(self, name: &[u8]) -> Result<Self::Value, E> {
+        match self.0.field(name) {
+            None if name.iter().all(u8::is_ascii_graphic) => Ok(None),
+            None => Err(wrong()),
+            Some((number, kind)) => {
+                let is_required = self.0.required.iter().any(|required| required.as_bytes() == name);
+                Ok(Some((number, kind, is_required)))
+            }
+        }
     }
 }
 

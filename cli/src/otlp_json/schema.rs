@@ -37,8 +37,8 @@ impl Message {
     }
 
     /// The number and the kind of a field.
-    pub(super) fn field(&self, name: &str) -> Option<(u32, &'static Kind)> {
-        self.fields.iter().find(|(known, ..)| *known == name).map(|(_, number, kind)| (*number, kind))
+    pub(super) fn field(&self, name: &[u8]) -> Option<(u32, &'static Kind)> {
+        self.fields.iter().find(|(known, ..)| known.as_bytes() == name).map(|(_, number, kind)| (*number, kind))
     }
 }
 

@@ -35,12 +35,15 @@ fn what_init_writes_can_be_used() {
         })
         .collect();
     std::fs::write(folder.file("all.toml"), uncommented.join("\n")).unwrap();
+    let prices = r#"{"schema_version":1,"as_of":"2026-01-01","currency":"USD","source":{"name":"x"},"providers":[]}"#;
+    std::fs::write(folder.file("prices.json"), prices).unwrap();
     ok(&folder, &["config", "check", "--config", "all.toml"]);
     let defaults: BTreeMap<String, Value> = settings(&ok(&folder, &["config", "show", "--json"]));
     for (key, value) in settings(&ok(&folder, &["config", "show", "--json", "--config", "all.toml"])) {
         let differs = [
             "batch.block_ms",
             "redaction.keys",
+            "redaction.rules",
             "sampler.type",
             "sampler.ratio",
             "sampler.per_second",
@@ -49,9 +52,55 @@ fn what_init_writes_can_be_used() {
             "forced_traces_per_second",
         ]
         .contains(&&*key);
-        if !differs && !key.starts_with("service.") && !key.starts_with("spool.") && !key.starts_with("provider.") {
+        let without_default = ["service.", "spool.", "provider.", "ai.budget.", "prices."];
+        if !differs && !without_default.iter().any(|table| key.starts_with(table)) {
             assert_eq!(defaults.get(&key), Some(&value), "the template names another default for {key}");
         }
+    }
+}
+
+/// The settings of `[ai]` in the schema: their tables and keys.
+fn ai_keys(schema: &Value) -> Vec<(&'static str, String)> {
+    let tables = [("", ""), ("hide", "/hide/properties"), ("budget", "/budget/properties")];
+    let all = tables.into_iter().flat_map(|(table, pointer)| {
+        let keys = schema.pointer(&format!("/properties/ai/properties{pointer}")).unwrap().as_object().unwrap();
+        keys.keys().map(move |key| (table, key.clone())).collect::<Vec<_>>()
+    });
+    all.filter(|(_, key)| !["hide", "budget"].contains(&&**key)).collect()
+}
+
+#[test]
+fn what_init_writes_has_every_setting_for_ai() {
+    let folder = Folder::new();
+    let schema: Value = serde_json::from_str(&ok(&folder, &["config", "schema"])).unwrap();
+    let text = ok(&folder, &["init", "-"]);
+    let keys = ai_keys(&schema);
+    assert_eq!(keys.len(), 4 + 9 + 3);
+    for (table, key) in keys {
+        let header = if table.is_empty() { "\n[ai] ".to_owned() } else { format!("\n[ai.{table}] ") };
+        let (_, within) = text.split_once(&header).unwrap();
+        let within = within.split("\n[").next().unwrap();
+        assert!(within.contains(&format!("\n# {key} = ")), "{key} is not in [ai.{table}]");
+    }
+    let (_, prices) = text.split_once("\n[prices] ").unwrap();
+    assert!(prices.contains("\n# file = ") && prices.contains(" = { input = "), "{prices}");
+}
+
+#[test]
+fn a_single_underscore_in_a_variable_is_told() {
+    let folder = Folder::new();
+    let schema: Value = serde_json::from_str(&ok(&folder, &["config", "schema"])).unwrap();
+    for (table, key) in ai_keys(&schema) {
+        let key = key.to_uppercase();
+        let table = table.to_uppercase();
+        let (wrong, right) = match table.as_str() {
+            "" => (format!("TRACING_AI_{key}"), format!("TRACING_AI__{key}")),
+            table => (format!("TRACING_AI_{table}_{key}"), format!("TRACING_AI__{table}__{key}")),
+        };
+        let shown = run_with(&folder, &["config", "check", "--json"], &[(&wrong, "true")]);
+        let document: Value = serde_json::from_str(&shown.out).unwrap();
+        let expected = format!("the environment variable {wrong} means nothing; did you mean {right}?");
+        assert_eq!(document["warnings"], json!([expected]));
     }
 }
 
@@ -65,13 +114,124 @@ fn tables_for_ai_are_checked_too() {
     let fine = check("[ai]\ncontent = true\n[prices]\n\"my-model\" = { input = 1, output = 2 }\n");
     assert_eq!(fine.code, 0, "{}", fine.out);
     for (text, says) in [
-        ("[ai]\ncontents = true\n", "[ai]: unknown field `contents`"),
-        ("[ai]\ndialect = \"openinfrence\"\n", "`openinference`"),
-        ("[prices]\n\"m\" = { inptu = 1 }\n", "there is no rate \"inptu\""),
+        (
+            "type = 'noop'\n[ai]\ncontents = true\n",
+            "error: spandrel.toml:3:1: [ai]: unknown configuration key `contents`; did you mean `content`? (known here: dialect, ",
+        ),
+        (
+            "[ai]\ndialect = \"openinfrence\"\n",
+            "error: spandrel.toml:2:1: [ai]: there is no dialect `openinfrence`; did you mean `openinference`? (known here: ",
+        ),
+        (
+            "[ai.budget]\nday_usd = '1'\n",
+            "error: spandrel.toml:2:1: [ai.budget]: `day_usd` must be a number, not \"1\"\n",
+        ),
+        (
+            "[ai]\nhide = { input = true }\n",
+            "error: spandrel.toml:2:10: [ai.hide]: unknown configuration key `input`; did you mean `inputs`? (known here: inputs, ",
+        ),
+        (
+            "[prices]\n\"m\" = { inptu = 1 }\n",
+            "error: spandrel.toml:2:9: [prices.\"m\"]: there is no rate \"inptu\"; did you mean `input`? there are input, ",
+        ),
+        ("[prices]\nfiel = 'x.json'\n", "error: spandrel.toml:2:1: [prices]: \"fiel\" must be a table of US dollars"),
+        ("[prices]\nfile = 'x.json'\n", "error: spandrel.toml:2:1: [prices]: x.json: the prices cannot be read: "),
     ] {
         let wrong = check(text);
-        assert!(wrong.code == 1 && wrong.out.contains(says), "{text}\n{}", wrong.out);
+        assert!(wrong.code == 1 && wrong.out.starts_with(says), "{text}\n{}", wrong.out);
     }
+    let of_variable =
+        run_with(&folder, &["config", "check"], &[("TRACING_AI__CONTENT", "maybe"), ("TRACING_PRICES_FILE", "")]);
+    assert!(
+        of_variable.out.contains("error: TRACING_AI__CONTENT: [ai]: `content` must be true or false, not \"maybe\"\n"),
+        "{}",
+        of_variable.out
+    );
+    // Both are told.
+    let both = check("[ai]\nx = 1\n[prices]\ny = 1\n");
+    assert_eq!(both.out.matches("error: ").count(), 2, "{}", both.out);
+}
+
+#[test]
+fn tables_for_ai_are_shown_with_what_set_them() {
+    let folder = Folder::new();
+    let text = "[ai]\ncontent = true\ndialects = ['openinference']\n[ai.hide]\ninputs = true\noutputs = true\n\
+                [prices]\n\"gpt-4.1\" = { input = 1, output = '0.1' }\n";
+    std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+    let prices =
+        r#"{"schema_version":1,"as_of":"2026-01-01","currency":"USD","source":{"name":"test"},"providers":[]}"#;
+    std::fs::write(folder.file("prices.json"), prices).unwrap();
+    let variables = [
+        ("TRACING_AI__HIDE__INPUTS", "false"),
+        ("OPENINFERENCE_HIDE_OUTPUTS", "false"),
+        ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "no_content"),
+        ("TRACING_AI__CONTENT", "true"),
+        ("TRACING_PRICES_FILE", "prices.json"),
+    ];
+    let run = run_with(&folder, &["config", "show", "--origin"], &variables);
+    assert_eq!((run.code, &*run.err), (0, ""));
+    for (line, origin) in [
+        ("ai.content = true", "TRACING_AI__CONTENT"),
+        ("ai.dialect = [\"openinference\"]", "spandrel.toml:3:1"),
+        ("ai.max_content_bytes = 16384", "default"),
+        ("ai.hide.inputs = false", "TRACING_AI__HIDE__INPUTS"),
+        ("ai.hide.outputs = false", "OPENINFERENCE_HIDE_OUTPUTS"),
+        ("ai.hide.llm_prompts = false", "default"),
+        ("prices.\"gpt-4.1\".input = 1", "spandrel.toml:8:15"),
+        ("prices.\"gpt-4.1\".output = \"0.1\"", "spandrel.toml:8:26"),
+        ("prices.file = \"prices.json\"", "TRACING_PRICES_FILE"),
+    ] {
+        let line = format!("{line:<44}  # {origin}");
+        assert!(run.out.lines().any(|shown| shown == line), "{line}\n{}", run.out);
+    }
+    // A service that is started with a mistake in there goes on with the defaults.
+    for (text, warning, key, value) in [
+        (
+            "[ai]\ncontent = true\nbagage = true\n[prices]\nm = { input = 1 }\n",
+            "warning: spandrel.toml:3:1: [ai]: unknown configuration key `bagage`; did you mean `baggage`? ",
+            "ai.content",
+            Some(json!(false)),
+        ),
+        (
+            "[ai]\ncontent = true\n[prices]\nm = { inptu = 1 }\n",
+            "warning: spandrel.toml:4:7: [prices.\"m\"]: ",
+            "prices.m.inptu",
+            None,
+        ),
+    ] {
+        std::fs::write(folder.file("spandrel.toml"), text).unwrap();
+        let shown = run_with(&folder, &["config", "show", "--json"], &[]);
+        let told = shown.err.starts_with(warning) && shown.err.ends_with("; this table counts as empty\n");
+        assert!(shown.code == 0 && told, "{}", shown.err);
+        let settings = settings(&shown.out);
+        assert_eq!(settings.get(key), value.as_ref(), "{}", shown.out);
+        let other = if value.is_some() { "prices.m.input" } else { "ai.content" };
+        assert!(settings[other] == json!(1) || settings[other] == json!(true), "{}", shown.out);
+    }
+}
+
+#[test]
+fn keys_and_defaults_for_ai_are_those_of_the_crate() {
+    let folder = Folder::new();
+    let schema: Value = serde_json::from_str(&ok(&folder, &["config", "schema"])).unwrap();
+    for (table, pointer) in [
+        ("", "/properties/ai/properties"),
+        ("hide = { xyz = 1 }", "/properties/ai/properties/hide/properties"),
+        ("budget = { xyz = 1 }", "/properties/ai/properties/budget/properties"),
+    ] {
+        let text = if table.is_empty() { "xyz = 1" } else { table };
+        let refused = spandrel_genai::Settings::from_toml(text).unwrap_err().to_string();
+        let (_, expected) = refused.split_once(" (known here: ").unwrap();
+        let mut known: Vec<&str> =
+            expected.trim_end_matches(')').split(", ").filter(|key| *key != "dialects").collect();
+        known.sort_unstable();
+        let keys: Vec<&String> = schema.pointer(pointer).unwrap().as_object().unwrap().keys().collect();
+        assert_eq!(keys, known, "{pointer} in cli/src/config/schema.json");
+    }
+    let shown = ok(&folder, &["config", "show"]);
+    let ai: Vec<&str> = shown.lines().filter_map(|line| line.strip_prefix("ai.")).collect();
+    let settings = spandrel_genai::Settings::from_toml(&ai.join("\n")).unwrap();
+    assert_eq!((ai.len(), settings), (13, spandrel_genai::Settings::default()), "{shown}");
 }
 
 fn settings(text: &str) -> BTreeMap<String, Value> {
@@ -149,10 +309,15 @@ fn origins_are_shown_and_secrets_are_not() {
     let folder = Folder::new();
     let text = "type = 'file'\n[service]\nname = 'shop'\nattributes = { region = 'eu-1', api-key = 'sesame' }\n\
                 [provider.file]\npath = '${HOME}/t.jsonl'\n[provider.own]\nauth_token = 'sesame'\n\
-                url = 'http://me:sesame@host/'\nheaders = { x-team = 'sesame' }\n[redaction]\nkeys = ['iban']\n";
+                url = 'http://me:sesame@host/'\nheaders = { x-team = 'sesame' }\n[redaction]\nkeys = ['iban']\n\
+                patterns = ['mail', 'ip']\nrules = [{ name = 'order', pattern = 'ORD-\\d{8}' }]\nmode = 'drop'\n";
     std::fs::write(folder.file("spandrel.toml"), text).unwrap();
-    let variables =
-        [("TRACING_SERVICE_NAME", "orders"), ("TRACING_PROVIDER__FILE__FORMAT", "log"), ("TRACING_REDACT_KEYS", "pin")];
+    let variables = [
+        ("TRACING_SERVICE_NAME", "orders"),
+        ("TRACING_PROVIDER__FILE__FORMAT", "log"),
+        ("TRACING_REDACT_KEYS", "pin"),
+        ("TRACING_REDACT_MODE", "hash"),
+    ];
     let run = run_with(&folder, &["config", "show", "--origin"], &variables);
     assert_eq!((run.code, &*run.err), (0, ""));
     for line in [
@@ -163,6 +328,9 @@ fn origins_are_shown_and_secrets_are_not() {
         "enabled = true                                # default",
         "sampler.type = \"parent_always_on\"             # default",
         "redaction.keys = [\"iban\", \"pin\"]              # spandrel.toml:12:1, TRACING_REDACT_KEYS",
+        "redaction.patterns = [\"mail\", \"ip\"]           # spandrel.toml:13:1",
+        "redaction.rules = [{ name = \"order\", pattern = \"ORD-\\\\d{8}\" }]  # spandrel.toml:14:1",
+        "redaction.mode = \"hash\"                       # TRACING_REDACT_MODE",
         "provider.file.format = \"log\"                  # TRACING_PROVIDER__FILE__FORMAT",
         "provider.own.auth_token = \"[REDACTED]\"        # spandrel.toml:8:1",
         "provider.own.headers.x-team = \"[REDACTED]\"    # spandrel.toml:10:13",
@@ -203,6 +371,17 @@ fn each_variable_is_an_origin() {
         ("TRACING_TRUST", "link", "trust", json!("link")),
         ("TRACING_FORCED_TRACES_PER_SECOND", "7", "forced_traces_per_second", json!(7)),
         ("TRACING_REDACT_KEYS", "iban", "redaction.keys", json!(["iban"])),
+        ("TRACING_REDACT_PATTERNS", "ip,mail", "redaction.patterns", json!(["ip", "mail"])),
+        ("TRACING_REDACT_PATTERNS", "off", "redaction.patterns", json!([])),
+        ("TRACING_REDACT_MODE", "hash", "redaction.mode", json!("hash")),
+        ("TRACING_AI__DIALECT", "both", "ai.dialect", json!("both")),
+        ("TRACING_AI__DIALECTS", "openinference,otel-genai-next", "ai.dialect", json!("openinference,otel-genai-next")),
+        ("TRACING_AI__CONTENT", "true", "ai.content", json!(true)),
+        ("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_ONLY", "ai.content", json!(true)),
+        ("TRACING_AI__MAX_CONTENT_BYTES", "7", "ai.max_content_bytes", json!(7)),
+        ("OPENINFERENCE_HIDE_INPUT_IMAGES", "True", "ai.hide.input_images", json!(true)),
+        ("TRACING_AI__HIDE__LLM_PROMPTS", "true", "ai.hide.llm_prompts", json!(true)),
+        ("TRACING_AI__BUDGET__DAY_USD", "2.5", "ai.budget.day_usd", json!(2.5)),
         ("TRACING_FLUSH_ON_SIGNALS", "on", "flush_on_signals", json!(true)),
         ("TRACING_RELOAD_ON_SIGHUP", "true", "reload_on_sighup", json!(true)),
         ("TRACING_SPOOL_DIR", "/x", "spool.dir", json!("/x")),
@@ -336,7 +515,8 @@ fn what_is_shown_is_toml_and_can_be_loaded() {
             "type = ['file', 'own']\nforced_traces_per_second = 7\nplugin_dirs = ['/x y']\n[service]\nname = 'a \"b\"'\n\
              attributes = {{ \"k8s.pod.name\" = 'x', beta = true, shard = 3 }}\n[plugin.own]\nprovider = 'memory'\n\
              [provider.file]\nrotate = {{ max_bytes = 5, keep = 2 }}\n[provider.own]\nheaders = {{ \"x.y\" = 'sesame' }}\n\
-             [spool]\ndir = '/x'\n[batch]\nblock_ms = 5\n{sampler}\n"
+             [spool]\ndir = '/x'\n[batch]\nblock_ms = 5\n[redaction]\nrules = [{{ name = 'a', pattern = '^\\d+$' }}]\n\
+             [ai]\ndialect = 'both'\nbudget = {{ user_usd = 2 }}\n[prices]\n\"m.x\" = {{ input = 0.25 }}\n{sampler}\n"
         );
         std::fs::write(folder.file("spandrel.toml"), text).unwrap();
         let shown = ok(&folder, &["config", "show", "--origin"]);

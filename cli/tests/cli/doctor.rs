@@ -313,3 +313,25 @@ fn each_failure_of_an_endpoint_has_its_remedy() {
         Broken::new(https, "provider", "this program was built without TLS", remedy).check(&folder);
     }
 }
+
+#[test]
+fn tables_for_ai_are_looked_at_as_config_check_does() {
+    let folder = Folder::new();
+    std::fs::write(folder.file("spandrel.toml"), "type = 'file'\n[ai]\ncontents = true\n[prices]\nm = 1\n").unwrap();
+    let run = run_with(&folder, &["doctor", "--json"], &[]);
+    assert_eq!((run.code, &*run.err), (1, ""), "{}", run.out);
+    let document: Value = serde_json::from_str(&run.out).unwrap();
+    let told = found(&document, "configuration");
+    assert_eq!(told.len(), 2, "{told:?}");
+    let says = [
+        "spandrel.toml:3:1: [ai]: unknown configuration key `contents`; did you mean `content`? ",
+        "spandrel.toml:5:1: [prices]: \"m\" must be a table of US dollars per million tokens",
+    ];
+    for ((state, text), says) in told.iter().zip(says) {
+        assert!(state == "failed" && text.starts_with(says), "{state} {text}");
+    }
+    // The spans arrive all the same.
+    assert_eq!(found(&document, "span")[0].0, "ok");
+    std::fs::write(folder.file("spandrel.toml"), "type = 'file'\n[ai]\ncontent = true\n").unwrap();
+    ok(&folder, &["doctor"]);
+}

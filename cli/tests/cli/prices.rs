@@ -35,7 +35,7 @@ ours 7, 2026-11-21: US dollars per million tokens, not a bill
     let expected = "     input     output cache_read  model
        2.5         10       0.25  acme/big
       free       free       free  acme/small  deprecated
-2 models, ours 7, 2026-11-21: US dollars per million tokens, not a bill
+2 models, ours 7, 2026-11-21 (set by TRACING_PRICES_FILE): US dollars per million tokens, not a bill
 ";
     assert_eq!((listed.code, listed.out.as_str()), (0, expected));
 }
@@ -100,13 +100,29 @@ fn an_update_says_what_changes_and_leaves_nothing_half() {
     let newer = TABLE
         .replace("\"small\"", "\"tiny\"")
         .replace("2.5", "2.25")
+        .replace("\"input\": 5", "\"cache_read\": 0.5")
         .replace("as_of\": \"2026-11-21", "as_of\": \"2026-11-20");
     fs::write(&file, &newer).unwrap();
-    let second = run_with(&folder, &["prices", "update", "--from", &file], &[("TRACING_PRICES_FILE", &to)]);
     let expected = format!(
         "wrote {to}: ours 7, 2026-11-20 (before ours 7, 2026-11-21)
-these prices are older than those before\n+ acme/tiny\n- acme/small\n~ acme/big\n1 added, 1 removed, 1 changed\n"
+these prices are older than those before\n+ acme/tiny\n- acme/small\n~ acme/big
+    input 2.5 -> 2.25\n    over 500: cache_read none -> 0.5\n    over 500: input 5 -> none\n1 added, 1 removed, 1 changed\n"
     );
+    // Looked at first, and with nothing written.
+    let variables = [("TRACING_PRICES_FILE", to.as_str())];
+    let dry = run_with(&folder, &["prices", "update", "--from", &file, "--dry-run"], &variables);
+    assert_eq!((dry.code, dry.out), (0, expected.replace("wrote ", "would write ")));
+    assert_eq!(fs::read_to_string(&to).unwrap(), TABLE);
+    let dry = run_with(&folder, &["prices", "update", "--from", &file, "--dry-run", "--json"], &variables);
+    let document: Value = serde_json::from_str(&dry.out).unwrap();
+    assert_eq!(document["written"], false);
+    let changed = json!([{"model": "acme/big", "rates": [
+        {"condition": "", "rate": "input", "before": "2.5", "after": "2.25"},
+        {"condition": "over 500", "rate": "cache_read", "before": null, "after": "0.5"},
+        {"condition": "over 500", "rate": "input", "before": "5", "after": null},
+    ]}]);
+    assert_eq!(document["changed"], changed);
+    let second = run_with(&folder, &["prices", "update", "--from", &file], &variables);
     assert_eq!((second.code, second.out), (0, expected));
 
     // What is not well changes nothing.
@@ -125,6 +141,62 @@ these prices are older than those before\n+ acme/tiny\n- acme/small\n~ acme/big\
         serde_json::from_str(&ok(&folder, &["prices", "update", "--from", &to, "--to", &to, "--json"])).unwrap();
     assert_eq!(
         document,
-        json!({"file": to, "source": "ours 7", "as_of": "2026-11-20", "as_of_before": "2026-11-20", "added": [], "removed": [], "changed": []})
+        json!({"file": to, "written": true, "source": "ours 7", "as_of": "2026-11-20", "as_of_before": "2026-11-20", "added": [], "removed": [], "changed": []})
+    );
+}
+
+#[test]
+fn a_call_is_told_by_name() {
+    let folder = Folder::new();
+    let usage = "input=1300,output=50,cache_read=1000,cache_write=200";
+    let show = ["prices", "show", "claude-3-5-haiku-20241022", "--provider", "anthropic", "--usage"];
+    let shown = ok(&folder, &[&show[..], &[usage]].concat());
+    // 100 at 0.8, 1000 at 0.08, 200 at 1, and 50 at 4 US dollars per million.
+    let line = "  1300 in, 50 out, 1000 of them from the cache, 200 of them written to the cache: 0.00056 USD \
+                (input 0.00036, output 0.0002)  by anthropic/claude-3-5-haiku";
+    assert!(shown.lines().any(|shown| shown.starts_with(line)), "{shown}");
+    let wrong = run(&folder, &[&show[..], &["input=1,cache_rite=2"]].concat());
+    assert_eq!(wrong.code, 2);
+    assert!(
+        wrong.err.contains("there is no count `cache_rite`; did you mean `cache_write`? (known here: "),
+        "{}",
+        wrong.err
+    );
+}
+
+#[test]
+fn prices_of_the_configuration_are_shown_with_what_set_them() {
+    let folder = Folder::new();
+    let text = "[prices]\nfile = 'prices.json'\n\"small\" = { input = 0.5, output = 2 }\n\"acme/bi*\" = { input = 7, output = 8 }\n";
+    fs::write(folder.file("spandrel.toml"), text).unwrap();
+    table(&folder);
+    let shown = ok(&folder, &["prices", "show", "small", "--usage", "1000,100"]);
+    let expected = "configured/small  set by spandrel.toml:3:1
+  input 0.5  output 2
+  1000 in, 100 out: 0.0007 USD (input 0.0005, output 0.0002)  by configured/small
+[prices] of the configuration (set by spandrel.toml:2:1): US dollars per million tokens, not a bill
+";
+    assert_eq!(shown, expected);
+    // For one provider only.
+    let shown = ok(&folder, &["prices", "show", "big", "--usage", "1000,100"]);
+    assert!(shown.starts_with("configured/acme/bi*  set by spandrel.toml:4:1\n  input 7  output 8\n"), "{shown}");
+    assert!(shown.contains(": 0.0078 USD "), "{shown}");
+    let text = ok(&folder, &["prices", "show", "small", "--json"]);
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let told = (&document["source"], &document["origin"], &document["models"][0]["origin"]);
+    assert_eq!(told, (&json!("ours 7"), &json!("spandrel.toml:2:1"), &json!("spandrel.toml:3:1")));
+    // A file of the command line is all there is.
+    let shown = ok(&folder, &["prices", "show", "small", "--file", "prices.json"]);
+    assert!(shown.starts_with("acme/small  deprecated\n  free\nours 7, 2026-11-21: US dollars"), "{shown}");
+    // Another configuration, and one that is wrong.
+    fs::write(folder.file("other.toml"), "[prices]\nsmall = { inptu = 1 }\n").unwrap();
+    let wrong = run(&folder, &["prices", "show", "small", "--config", "other.toml"]);
+    assert_eq!(wrong.code, 1);
+    assert!(
+        wrong.err.starts_with(
+            "error: other.toml:2:11: [prices.\"small\"]: there is no rate \"inptu\"; did you mean `input`?"
+        ),
+        "{}",
+        wrong.err
     );
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use serde_json::Value;
 use spandrel_integration_tests::process::Folder;
 
-use crate::support::{command, ended, ok, run, run_on, run_with, shop};
+use crate::support::{ai_calls, command, ended, ok, run, run_on, run_with, shop};
 
 const TREES: &str = "\
 trace 4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b4b  2025-08-16T15:27:07Z  4 spans, 2 errors
@@ -309,4 +309,29 @@ fn high_water(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
+}
+
+#[test]
+fn tokens_and_cost_come_first_and_what_is_inherited_does_not_come_again() {
+    let folder = Folder::new();
+    ai_calls(&folder);
+    let shown = ok(&folder, &["show", "--width", "0"]);
+    let lines: Vec<&str> = shown.lines().skip(1).collect();
+    let expected = [
+        "   500µs  invoke_agent helper  (assistant)  2310 tokens  tag.tags=a  metadata={\"team\":\"search\"}  gen_ai.operation.name=invoke_agent",
+        "   100µs  ├─ chat gpt-4o  client  1500→60 tokens  0.00312 USD  gen_ai.operation.name=chat  openinference.span.kind=LLM  \
+         gen_ai.provider.name=openai  llm.system=openai  gen_ai.usage.cache_read.input_tokens=1000  llm.token_count.prompt_details.cache_read=1000",
+        "   100µs  ├─ chat gpt-4o  client  ✗ timeout  error.type=timeout  gen_ai.operation.name=chat  gen_ai.provider.name=openai",
+        "   100µs  ├─ embed  client  800 tokens  0.0000016 USD  mistral-embed  openinference.span.kind=EMBEDDING",
+        "   100µs  ├─ ask  client  10→5 tokens  own  gen_ai.provider.name=acme",
+        "  1.00µs  └─ tool",
+    ];
+    assert_eq!(lines, expected);
+    // All of it is there on demand.
+    let full = ok(&folder, &["show", "--full"]);
+    assert_eq!(full.matches("tag.tags = a").count(), 4, "{full}");
+    assert_eq!(full.matches("gen_ai.usage.input_tokens = 1500").count(), 1, "{full}");
+    let spans = std::fs::read(folder.file("traces.jsonl")).unwrap();
+    let last = run_on(&folder, &["tail", "-", "--width", "0"], &spans).out;
+    assert!(last.contains("chat gpt-4o  client  (assistant)  1500→60 tokens  0.00312 USD  tag.tags=a"), "{last}");
 }

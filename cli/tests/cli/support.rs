@@ -172,3 +172,61 @@ pub(crate) fn shop(folder: &Folder) {
         ],
     );
 }
+
+/// An agent with calls of three models: in both dialects, in that of OpenInference, and without a price.
+pub(crate) fn ai_calls(folder: &Folder) {
+    let inherited = [Attribute::new("tag.tags", "a"), Attribute::new("metadata", "{\"team\":\"search\"}")];
+    let with = |own: &[Attribute<'static>]| [&inherited[..], own].concat();
+    let agent = with(&[
+        Attribute::new("gen_ai.operation.name", "invoke_agent"),
+        Attribute::new("gen_ai.usage.input_tokens", &2310),
+        Attribute::new("spandrel.sum.model_calls", &4),
+        Attribute::new("spandrel.sum.input_tokens", &2310),
+        Attribute::new("spandrel.sum.output_tokens", &65),
+        Attribute::new("spandrel.sum.cost", &0.003_121_6),
+    ]);
+    let both = with(&[
+        Attribute::new("gen_ai.operation.name", "chat"),
+        Attribute::new("openinference.span.kind", "LLM"),
+        Attribute::new("gen_ai.provider.name", "openai"),
+        Attribute::new("llm.system", "openai"),
+        Attribute::new("gen_ai.request.model", "gpt-4o"),
+        Attribute::new("llm.model_name", "gpt-4o"),
+        Attribute::new("gen_ai.usage.input_tokens", &1500),
+        Attribute::new("llm.token_count.prompt", &1500),
+        Attribute::new("gen_ai.usage.output_tokens", &60),
+        Attribute::new("llm.token_count.completion", &60),
+        Attribute::new("gen_ai.usage.cache_read.input_tokens", &1000),
+        Attribute::new("llm.token_count.prompt_details.cache_read", &1000),
+        Attribute::new("spandrel.cost.total", &0.003_12),
+        Attribute::new("llm.cost.total", &0.003_12),
+    ]);
+    let failed = with(&[
+        Attribute::new("gen_ai.operation.name", "chat"),
+        Attribute::new("gen_ai.provider.name", "openai"),
+        Attribute::new("gen_ai.request.model", "gpt-4o"),
+        Attribute::new("error.type", "timeout"),
+    ]);
+    let embedding = [
+        Attribute::new("openinference.span.kind", "EMBEDDING"),
+        Attribute::new("embedding.model_name", "mistral-embed"),
+        Attribute::new("llm.token_count.prompt", &800),
+        Attribute::new("llm.cost.total", &0.000_001_6),
+    ];
+    let unpriced = [
+        Attribute::new("gen_ai.provider.name", "acme"),
+        Attribute::new("gen_ai.request.model", "own"),
+        Attribute::new("gen_ai.usage.input_tokens", &10),
+        Attribute::new("gen_ai.usage.output_tokens", &5),
+    ];
+    let call = |id, name, from| Made { kind: SpanKind::Client, ..Made::new(0x6d, id, Some(1), name, from, from + 100) };
+    let spans = [
+        Made { attributes: &both, ..call(2, "chat gpt-4o", 1) },
+        Made { attributes: &failed, status: Status::Error("timeout"), ..call(3, "chat gpt-4o", 2) },
+        Made { attributes: &embedding, ..call(4, "embed", 3) },
+        Made { attributes: &unpriced, ..call(5, "ask", 4) },
+        Made { attributes: &inherited, ..Made::new(0x6d, 6, Some(1), "tool", 5, 6) },
+        Made { attributes: &agent, ..Made::new(0x6d, 1, None, "invoke_agent helper", 0, 500) },
+    ];
+    write_spans(&folder.file("traces.jsonl"), "assistant", &spans);
+}

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
+use spandrel_plugin_api::config::{Reader, Table, Value};
 use spandrel_plugin_api::diagnostics::{Level, report};
+use spandrel_plugin_api::suggest::nearest;
 use spandrel_plugin_api::{Error, ErrorKind};
 use spandrel_recorder::SpoolConfig;
 
@@ -35,7 +37,7 @@ pub(super) fn apply(variables: &[(String, String)], settings: &mut Settings) -> 
 }
 
 /// Names of ours, for telling a misspelt one.
-const OURS: [&str; 32] = [
+const OURS: [&str; 49] = [
     "TRACING_TYPE",
     "TRACING_EXPORTER",
     "TRACING_ENDPOINT",
@@ -50,6 +52,8 @@ const OURS: [&str; 32] = [
     "TRACING_TRUST",
     "TRACING_FORCED_TRACES_PER_SECOND",
     "TRACING_REDACT_KEYS",
+    "TRACING_REDACT_PATTERNS",
+    "TRACING_REDACT_MODE",
     "TRACING_FLUSH_ON_SIGNALS",
     "TRACING_RELOAD_ON_SIGHUP",
     "TRACING_SHUTDOWN_TIMEOUT_MS",
@@ -58,7 +62,22 @@ const OURS: [&str; 32] = [
     "TRACING_ON_FULL",
     "TRACING_SPOOL_DIR",
     "TRACING_PROVIDER__NAME__KEY",
-    "TRACING_AI__KEY",
+    "TRACING_AI__DIALECT",
+    "TRACING_AI__CONTENT",
+    "TRACING_AI__MAX_CONTENT_BYTES",
+    "TRACING_AI__BAGGAGE",
+    "TRACING_AI__HIDE__INPUTS",
+    "TRACING_AI__HIDE__OUTPUTS",
+    "TRACING_AI__HIDE__INPUT_MESSAGES",
+    "TRACING_AI__HIDE__OUTPUT_MESSAGES",
+    "TRACING_AI__HIDE__INPUT_TEXT",
+    "TRACING_AI__HIDE__OUTPUT_TEXT",
+    "TRACING_AI__HIDE__INPUT_IMAGES",
+    "TRACING_AI__HIDE__LLM_INVOCATION_PARAMETERS",
+    "TRACING_AI__HIDE__LLM_PROMPTS",
+    "TRACING_AI__BUDGET__SESSION_USD",
+    "TRACING_AI__BUDGET__USER_USD",
+    "TRACING_AI__BUDGET__DAY_USD",
     "TRACING_PRICES_FILE",
     "TRACING_ALLOW_PLUGINS",
     "TRACING_PLUGIN__NAME__FILE",
@@ -119,21 +138,35 @@ impl<'a> Environment<'a> {
     /// Those for crates on top of the facade.
     fn apply_sections(&self, settings: &mut Settings) {
         // Source: OpenTelemetry Python, util-genai; the spans are what there is of content here.
-        if let Some(value) = self.text("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT") {
-            let is_on = ["true", "span_only", "span_and_event"].contains(&value.to_lowercase().as_str());
-            settings.sections.set(&["ai", "content"], if is_on { "true" } else { "false" });
+        let name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+        if let Some(value) = self.text(name) {
+            let is_on = match value.to_lowercase().as_str() {
+                "span_only" | "span_and_event" => Some(true),
+                // There are no events of OpenTelemetry here, so what is for them alone goes nowhere.
+                "no_content" | "event_only" => Some(false),
+                _ => self.boolean(name).ok().flatten(),
+            };
+            match is_on {
+                Some(is_on) => settings.sections.set(&["ai", "content"], if is_on { "true" } else { "false" }, name),
+                None => warn(&format!(
+                    "{name} must be true, false, SPAN_ONLY, EVENT_ONLY, SPAN_AND_EVENT or NO_CONTENT, not `{value}`; \
+                     it counts as not set"
+                )),
+            }
         }
         for kind in HIDDEN_BY_OPENINFERENCE {
-            if let Some(value) = self.text(&format!("OPENINFERENCE_HIDE_{kind}")) {
-                settings.sections.set(&["ai", "hide", &kind.to_lowercase()], &value.to_lowercase());
+            let name = format!("OPENINFERENCE_HIDE_{kind}");
+            if let Some(value) = self.text(&name) {
+                settings.sections.set(&["ai", "hide", &kind.to_lowercase()], &value.to_lowercase(), &name);
             }
         }
         for (name, value) in self.with_prefix("TRACING_AI__") {
             let path = name["TRACING_".len()..].to_lowercase();
-            settings.sections.set(&path.split("__").collect::<Vec<_>>(), value);
+            settings.sections.set(&path.split("__").collect::<Vec<_>>(), value, name);
         }
-        if let Some(file) = self.text("TRACING_PRICES_FILE") {
-            settings.sections.set(&["prices", "file"], file);
+        let name = "TRACING_PRICES_FILE";
+        if let Some(file) = self.text(name) {
+            settings.sections.set(&["prices", "file"], file, name);
         }
     }
 
@@ -168,6 +201,7 @@ impl<'a> Environment<'a> {
         if let Some(keys) = self.text("TRACING_REDACT_KEYS") {
             settings.redacted_keys.extend(split_names(keys));
         }
+        self.apply_rules(settings)?;
         set(&mut settings.flush_on_signals, self.boolean("TRACING_FLUSH_ON_SIGNALS")?);
         set(&mut settings.reload_on_sighup, self.boolean("TRACING_RELOAD_ON_SIGHUP")?);
         let timeout = self.number("TRACING_SHUTDOWN_TIMEOUT_MS")?;
@@ -191,6 +225,27 @@ impl<'a> Environment<'a> {
             }
         }
         self.warn_of_misspelt();
+        Ok(())
+    }
+
+    /// What the file says as `patterns` and `mode` in `[redaction]`. There is no variable for rules:
+    /// a regular expression may have any separator in it.
+    fn apply_rules(&self, settings: &mut Settings) -> Result<(), Error> {
+        let names = |text| Value::List(split_names(text).into_iter().map(Value::Text).collect());
+        let patterns = self.text("TRACING_REDACT_PATTERNS").map(|text| match self.boolean("TRACING_REDACT_PATTERNS") {
+            Ok(Some(all)) => Value::Boolean(all),
+            _ => names(text),
+        });
+        let mode = self.text("TRACING_REDACT_MODE").map(|text| Value::Text(text.to_owned()));
+        for (name, key, value) in
+            [("TRACING_REDACT_PATTERNS", "patterns", patterns), ("TRACING_REDACT_MODE", "mode", mode)]
+        {
+            let Some(value) = value else { continue };
+            let mut table = Table::default();
+            table.set(&[key], value);
+            let read = Reader::read(&table, |table| settings.rules.read(table));
+            read.map_err(|error| Error::new(error.kind(), format!("{name}: {}", error.message())))?;
+        }
         Ok(())
     }
 
@@ -264,15 +319,28 @@ impl<'a> Environment<'a> {
     fn warn_of_misspelt(&self) {
         let ours = |name: &str| name.starts_with("TRACING_") || name.starts_with("SPANDREL_");
         for (name, _) in self.variables.iter().filter(|(name, _)| ours(name)) {
-            let nested = ["TRACING_PROVIDER__", "TRACING_AI__", plugins::PREFIX].iter().any(|p| name.starts_with(p));
+            let of_provider = name.strip_prefix("TRACING_PROVIDER__").is_some_and(|path| path.contains("__"));
+            let nested = of_provider || ["TRACING_AI__", plugins::PREFIX].iter().any(|p| name.starts_with(p));
             if OURS.contains(&name.as_str()) || nested {
                 continue;
             }
-            if let Some(meant) = spandrel_plugin_api::suggest::nearest(name, OURS) {
+            let nearest = || nearest(name, OURS).map(str::to_owned);
+            if let Some(meant) = separated(name).or_else(nearest) {
                 warn(&format!("the environment variable {name} means nothing; did you mean {meant}?"));
             }
         }
     }
+}
+
+/// The name with `__` behind each table, where that of a provider or a plugin has a single `_` there.
+fn separated(name: &str) -> Option<String> {
+    if let Some(path) = name.strip_prefix("TRACING_PROVIDER_") {
+        let (provider, key) = path.trim_start_matches('_').split_once('_')?;
+        return Some(format!("TRACING_PROVIDER__{provider}__{}", key.trim_start_matches('_')));
+    }
+    let (plugin, key) = name.strip_prefix("TRACING_PLUGIN_")?.rsplit_once('_')?;
+    let is_known = ["FILE", "LINKED", "PROVIDER", "SHA256"].contains(&key);
+    is_known.then(|| format!("{}{}__{key}", plugins::PREFIX, plugin.trim_end_matches('_')))
 }
 
 fn warn(text: &str) {
@@ -304,7 +372,7 @@ fn percent_decoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::apply;
+    use super::{OURS, apply, nearest, separated};
     use crate::setup::Settings;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
@@ -312,6 +380,29 @@ mod tests {
         let mut settings = Settings::default();
         apply(&variables, &mut settings).map_err(|error| error.to_string())?;
         Ok(settings)
+    }
+
+    #[test]
+    fn what_redaction_cannot_do_names_the_variable() {
+        let without = |key: &str| {
+            format!("this program was built without the feature `patterns`, and cannot do what `{key}` says;")
+        };
+        let mode = "`mode` must be \"redact\" or \"hash\" or \"drop\", not \"hide\"".to_owned();
+        for (name, value, key, with) in [
+            (
+                "TRACING_REDACT_PATTERNS",
+                "mails",
+                "patterns",
+                "there are no patterns `mails`; choose of mail, ".to_owned(),
+            ),
+            ("TRACING_REDACT_MODE", "hide", "mode", mode),
+        ] {
+            let says = if cfg!(feature = "patterns") { with } else { without(key) };
+            let error = read(&[(name, value)]).err().unwrap_or_default();
+            assert!(error.starts_with(&format!("{name}: {says}")), "{error}");
+        }
+        // What asks for nothing is fine without the feature, too.
+        read(&[("TRACING_REDACT_PATTERNS", "off"), ("TRACING_REDACT_MODE", "redact")]).unwrap();
     }
 
     #[test]
@@ -351,6 +442,30 @@ mod tests {
             "budget = { day_usd = 2.5 }\ncontent = true\ndialect = \"both\"\nhide = { input_images = true }\n"
         );
         assert_eq!(texts["prices"], "file = \"/etc/prices.json\"\n");
+    }
+
+    #[test]
+    fn a_single_underscore_is_told_from_two() {
+        for (name, meant) in [
+            ("TRACING_PROVIDER_FILE_PATH", Some("TRACING_PROVIDER__FILE__PATH")),
+            ("TRACING_PROVIDER__FILE_MAX_BYTES", Some("TRACING_PROVIDER__FILE__MAX_BYTES")),
+            ("TRACING_PLUGIN_MY_OWN_FILE", Some("TRACING_PLUGIN__MY_OWN__FILE")),
+            ("TRACING_PLUGIN_X__SHA256", Some("TRACING_PLUGIN__X__SHA256")),
+            ("TRACING_PLUGIN_HOME_DIR", None),
+            ("TRACING_PROVIDER_X", None),
+            ("TRACING_AI_CONTENT", None),
+        ] {
+            assert_eq!(separated(name).as_deref(), meant, "{name}");
+        }
+        for (name, meant) in [
+            ("TRACING_AI_CONTENT", "TRACING_AI__CONTENT"),
+            ("TRACING_AI_HIDE_INPUTS", "TRACING_AI__HIDE__INPUTS"),
+            ("TRACING_AI_BUDGET_DAY_USD", "TRACING_AI__BUDGET__DAY_USD"),
+            ("TRACING_PRICES__FILE", "TRACING_PRICES_FILE"),
+            ("TRACING_AI_MAX_CONTENT_BYTES", "TRACING_AI__MAX_CONTENT_BYTES"),
+        ] {
+            assert_eq!(nearest(name, OURS), Some(meant), "{name}");
+        }
     }
 
     #[test]

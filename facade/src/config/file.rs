@@ -27,13 +27,13 @@ pub(super) fn apply(
     let place = |key: &str| place(key, &positions, name);
     let read = Reader::read(&document, |table| read(table, origin, &place, settings));
     read.map_err(|error| locate(error, &positions, name))?;
-    if let Some(Value::Table(tables)) = document.get("provider") {
-        settings.providers.merge(tables.clone(), positions);
-    }
     for name in SECTIONS {
         if let Some(Value::Table(table)) = document.get(name) {
-            settings.sections.merge(name, table.clone());
+            settings.sections.merge(name, table.clone(), &positions);
         }
+    }
+    if let Some(Value::Table(tables)) = document.get("provider") {
+        settings.providers.merge(tables.clone(), positions);
     }
     Ok(())
 }

@@ -206,3 +206,30 @@ fn redaction() {
     let rows = rows.map(|(text, variables, expected)| (text, variables, expected.to_owned()));
     check(|settings| settings.redacted_keys.join(","), &rows);
 }
+
+#[cfg(feature = "patterns")]
+#[test]
+fn redaction_by_shape() {
+    let value = |settings: &Settings| {
+        let all = settings.rules.settings();
+        let of = |key| all.iter().find(|(known, _)| *known == key).map(|(_, value)| value.to_string()).unwrap();
+        [of("redaction.patterns"), of("redaction.rules"), of("redaction.mode")]
+    };
+    let row = |texts: [&str; 3]| texts.map(str::to_owned);
+    let [usual, none, redact] = value(&Settings::default());
+    let all = value(&read("[redaction]\npatterns = true", ""))[0].clone();
+    let file = "[redaction]\npatterns = ['ip', 'mail']\nrules = [{ name = 'a', pattern = 'b' }]\nmode = 'drop'";
+    let rule = r#"[{ name = "a", pattern = "b" }]"#;
+    check(
+        value,
+        &[
+            (file, "", row([r#"["ip", "mail"]"#, rule, "\"drop\""])),
+            (file, "TRACING_REDACT_PATTERNS=jwt,card", row([r#"["jwt", "card"]"#, rule, "\"drop\""])),
+            (file, "TRACING_REDACT_PATTERNS=on", row([&all, rule, "\"drop\""])),
+            (file, "TRACING_REDACT_PATTERNS=False", row(["[]", rule, "\"drop\""])),
+            (file, "TRACING_REDACT_MODE=redact", row([r#"["ip", "mail"]"#, rule, "\"redact\""])),
+            ("", "TRACING_REDACT_PATTERNS=ip TRACING_REDACT_MODE=hash", row([r#"["ip"]"#, "[]", "\"hash\""])),
+            ("", "TRACING_REDACT_PATTERNS= TRACING_REDACT_MODE=", [usual, none, redact]),
+        ],
+    );
+}

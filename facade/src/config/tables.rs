@@ -70,26 +70,42 @@ impl ProviderTables {
 /// The tables that crates on top of the facade read, each by its name.
 pub(crate) const SECTIONS: [&str; 2] = ["ai", "prices"];
 
-/// The tables of [`SECTIONS`].
+/// The tables of [`SECTIONS`], and where their keys were set.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct SectionTables(Table);
+pub(crate) struct SectionTables {
+    tables: Table,
+    /// `ai.content` to `spandrel.toml:3:1`, or to the name of a variable.
+    origins: Positions,
+}
 
 impl SectionTables {
     /// Adds what a document says; a key that is there already gets the new value.
-    pub(super) fn merge(&mut self, name: &str, table: Table) {
+    pub(super) fn merge(&mut self, name: &str, table: Table, origins: &Positions) {
         let mut tables = Table::default();
         tables.set(&[name], Value::Table(table));
-        self.0.merge(tables);
+        self.tables.merge(tables);
+        self.origins.extend(origins.clone());
     }
 
     /// Sets a key from a variable.
-    pub(super) fn set(&mut self, path: &[&str], value: &str) {
-        self.0.set(path, guess(value));
+    pub(super) fn set(&mut self, path: &[&str], value: &str, variable: &str) {
+        self.tables.set(path, guess(value));
+        self.origins.insert(path.join("."), variable.to_owned());
+    }
+
+    /// All of them in one.
+    pub(crate) const fn tables(&self) -> &Table {
+        &self.tables
+    }
+
+    /// What set a key.
+    pub(crate) fn origin(&self, key: &str) -> &str {
+        self.origins.get(key).map_or("", String::as_str)
     }
 
     /// Each table as TOML text.
     pub(crate) fn texts(&self) -> BTreeMap<String, String> {
-        let text = |name: &&str| match self.0.get(name) {
+        let text = |name: &&str| match self.tables.get(name) {
             Some(Value::Table(table)) => Some(((*name).to_owned(), table.to_string())),
             _ => None,
         };

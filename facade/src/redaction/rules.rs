@@ -4,11 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 #[cfg(feature = "config")]
-use spandrel_plugin_api::config::{Reader, Value};
+use spandrel_plugin_api::config::{Reader, Table, Value};
 use spandrel_plugin_api::{Error, ErrorKind, panics};
 use spandrel_redaction::{Category, Found, Patterns};
 
-use super::{REDACTED, counts};
+use super::{REDACTED, counts, verdict};
 use crate::setup::Builder;
 
 /// What the configuration says of them.
@@ -73,11 +73,21 @@ impl RuleSettings {
         Ok(())
     }
 
-    /// The settings by their keys, but for the rules, which stand in the file.
+    /// The settings by their keys.
     pub(crate) fn settings(&self) -> Vec<(&'static str, Value)> {
         let names = self.categories.iter().map(|category| Value::Text(category.name().to_owned()));
+        let rules = self.rules.iter().map(|(name, pattern)| {
+            let mut rule = Table::default();
+            rule.set(&["name"], Value::Text(name.clone()));
+            rule.set(&["pattern"], Value::Text(pattern.clone()));
+            Value::Table(rule)
+        });
         let mode = MODES.iter().find(|(_, mode)| *mode == self.mode).map_or("", |(name, _)| name);
-        vec![("redaction.patterns", Value::List(names.collect())), ("redaction.mode", Value::Text(mode.to_owned()))]
+        vec![
+            ("redaction.patterns", Value::List(names.collect())),
+            ("redaction.rules", Value::List(rules.collect())),
+            ("redaction.mode", Value::Text(mode.to_owned())),
+        ]
     }
 }
 
@@ -125,9 +135,9 @@ impl Rules {
     }
 
     /// A quick look; may say yes where nothing changes.
-    #[inline]
-    pub(super) fn may_change(&self, text: &str) -> bool {
-        self.is_active && (self.function.is_some() || self.may_match(text))
+    #[inline(always)]
+    pub(super) fn may_change(&self, redaction: u32, text: &str) -> bool {
+        self.is_active && (self.function.is_some() || verdict::may_match(redaction, text, || self.may_match(text)))
     }
 
     #[inline(never)]
@@ -140,10 +150,15 @@ impl Rules {
     }
 
     /// Whether a number is none of a card or of a rule.
-    #[inline]
+    #[inline(always)]
     pub(super) fn keeps_number(&self, number: i64) -> bool {
         // The shortest numbers of cards.
-        !self.is_active || number < 10_000_000_000_000 || !self.may_match(&number.to_string())
+        !self.is_active || number < 10_000_000_000_000 || self.keeps_long_number(number)
+    }
+
+    #[cold]
+    fn keeps_long_number(&self, number: i64) -> bool {
+        !self.may_match(&number.to_string())
     }
 
     /// The category of a number that is a secret.

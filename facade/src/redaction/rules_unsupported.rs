@@ -52,7 +52,7 @@ impl Rules {
     }
 
     #[inline(always)]
-    pub(super) const fn may_change(&self, _: &str) -> bool {
+    pub(super) const fn may_change(&self, _: u32, _: &str) -> bool {
         false
     }
 

@@ -1,4 +1,4 @@
-//! What was found of keys, remembered by each thread.
+//! What was found of keys and of texts, remembered by each thread.
 
 use std::cell::Cell;
 
@@ -6,6 +6,32 @@ thread_local! {
     /// Services have few keys, nearly all of them static, and the verdict depends on
     /// the text of the key alone.
     pub(super) static VERDICTS: [Verdict; 128] = const { [const { Verdict::none() }; 128] };
+}
+
+#[cfg(feature = "patterns")]
+thread_local! {
+    /// Texts in which nothing looks like a secret: names of models, routes, reasons, which are told again and again.
+    static HARMLESS: [Verdict; 64] = const { [const { Verdict::none() }; 64] };
+}
+
+/// Whether a text may hold a secret, by a look that may say yes where there is none; what it finds harmless is remembered.
+#[cfg(feature = "patterns")]
+#[inline(never)]
+pub(super) fn may_match(redaction: u32, text: &str, look: impl FnOnce() -> bool) -> bool {
+    HARMLESS.with(|texts| {
+        let slot = Verdict::slot_of_text(text);
+        // Two places, so that two texts with the same one do not push each other out.
+        let [first, second] = [&texts[slot], &texts[slot ^ 1]];
+        if first.of(redaction, text).is_some() || second.of(redaction, text).is_some() {
+            return false;
+        }
+        let may_match = look();
+        if !may_match {
+            let place = if first.redaction.get() == redaction { second } else { first };
+            place.set(redaction, text, true);
+        }
+        may_match
+    })
 }
 
 #[inline(never)]
@@ -36,6 +62,15 @@ impl Verdict {
     pub(super) fn slot_of(key: &str) -> usize {
         let place = key.as_ptr().addr() as u64 ^ (key.len() as u64) << 32;
         (place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 57) as usize
+    }
+
+    /// By its letters, as texts come from anywhere.
+    #[cfg(feature = "patterns")]
+    #[inline]
+    fn slot_of_text(text: &str) -> usize {
+        let text = text.as_bytes();
+        let mixed = word_of(text, 0) ^ word_of(text, 1).rotate_left(29) ^ text.len() as u64;
+        (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58) as usize
     }
 
     pub(super) fn set(&self, redaction: u32, key: &str, is_plain: bool) {

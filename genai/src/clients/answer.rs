@@ -1,7 +1,7 @@
 use serde_json::Value as Json;
 use spandrel_prices::Usage;
 
-use super::content;
+use crate::content;
 use crate::{Message, Part};
 
 /// What a model answered: the JSON of the provider, and ways to what one wants of it.

@@ -6,10 +6,9 @@ use spandrel_api_client::Response;
 
 use super::answer::ModelAnswer;
 use super::client::{Connection, Protocol};
-use super::error::{Error, ErrorKind};
+use super::parameters;
 use super::stream::ModelStream;
-use super::{content, parameters};
-use crate::{Operation, Running, operation};
+use crate::{Error, ErrorKind, Operation, Running, answer_error, operation};
 
 /// How much of the body of an error is read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -47,8 +46,12 @@ impl ModelCall {
         let outcome = self.exchange().in_span_mut(running.span()).await;
         match outcome {
             Ok(body) => {
+                // Some answer with a status of 200; what they say may quote the request, or the key.
+                if let Some((kind, _)) = answer_error::read(&body) {
+                    let text = format!("{} failed: the answer is an error ({kind})", self.connection.name(self.path));
+                    running.set_error(kind, text);
+                }
                 running.set_answer(&body);
-                running.set_output_messages(|| content::outputs(&body));
                 Ok(ModelAnswer::new(body, running.usage().copied()))
             }
             Err(error) => {
@@ -110,7 +113,7 @@ impl ModelCall {
         let body = response.bytes().await.map_err(|error| Error::of_client(&error, false))?;
         serde_json::from_slice(&body).map_err(|_| {
             let name = self.connection.name(self.path);
-            Error::new(ErrorKind::Decode, format!("{name} failed: the answer is not JSON; is the base URL right?"))
+            Error::of_call(ErrorKind::Decode, format!("{name} failed: the answer is not JSON; is the base URL right?"))
         })
     }
 
@@ -133,6 +136,7 @@ impl ModelCall {
                 break;
             }
         }
-        Err(Error::of_status(status, &body, &self.connection.name(self.path), &self.connection.key))
+        let error = Error::of_status(status, &body, &self.connection.name(self.path), &self.connection.key);
+        Err(error.with_headers_of(&response))
     }
 }

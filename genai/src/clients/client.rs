@@ -5,9 +5,8 @@ use serde_json::Value as Json;
 use spandrel_api_client::{ApiClient, Request, reqwest};
 
 use super::call::ModelCall;
-use super::error::{Error, ErrorKind};
 use super::options::{ClientOptions, Key};
-use crate::Operation;
+use crate::{Error, ErrorKind, Operation};
 
 /// The API of OpenAI, and of all that speak it; each call is an operation.
 ///
@@ -15,7 +14,7 @@ use crate::Operation;
 /// use serde_json::json;
 /// use spandrel_genai::clients::{ClientOptions, TracedOpenAi};
 ///
-/// # async fn ask() -> Result<(), spandrel_genai::clients::Error> {
+/// # async fn ask() -> Result<(), spandrel_genai::Error> {
 /// let openai = TracedOpenAi::new(ClientOptions::new(std::env::var("OPENAI_API_KEY").unwrap_or_default()))?;
 /// let request = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "What is a spandrel?" }] });
 /// let answer = openai.chat(request).send().await?;
@@ -30,11 +29,12 @@ pub struct TracedOpenAi {
 }
 
 impl TracedOpenAi {
-    /// A client; `https://api.openai.com/v1` unless the options have another URL.
+    /// A client; of `https://api.openai.com/v1` unless the options have another URL.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Build`] if the options cannot be used.
+    /// [`ErrorKind::Build`] if the options cannot be used, [`ErrorKind::ConfigInvalid`] if the URL is `https` and this crate
+    /// has not the feature `rustls`.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let connection = Connection::new(options, "openai", "https://api.openai.com/v1", Protocol::OpenAi)?;
         Ok(Self { connection: Arc::new(connection) })
@@ -61,7 +61,7 @@ impl TracedOpenAi {
 /// ```no_run
 /// use spandrel_genai::clients::{ChatRequest, ClientOptions, TracedAnthropic};
 ///
-/// # async fn ask() -> Result<(), spandrel_genai::clients::Error> {
+/// # async fn ask() -> Result<(), spandrel_genai::Error> {
 /// let anthropic = TracedAnthropic::new(ClientOptions::new(std::env::var("ANTHROPIC_API_KEY").unwrap_or_default()))?;
 /// let request = ChatRequest::new("claude-3-5-haiku-latest").user("What is a spandrel?").max_tokens(200);
 /// let mut answer = anthropic.messages(request.to_anthropic()).stream().await?;
@@ -78,11 +78,13 @@ pub struct TracedAnthropic {
 }
 
 impl TracedAnthropic {
-    /// A client; `https://api.anthropic.com/v1` unless the options have another URL.
+    /// A client; of `https://api.anthropic.com/v1` unless the options have another URL. A URL for Anthropic's own clients
+    /// gets a `/v1` at its end here.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Build`] if the options cannot be used.
+    /// [`ErrorKind::Build`] if the options cannot be used, [`ErrorKind::ConfigInvalid`] if the URL is `https` and this crate
+    /// has not the feature `rustls`.
     pub fn new(options: ClientOptions) -> Result<Self, Error> {
         let connection = Connection::new(options, "anthropic", "https://api.anthropic.com/v1", Protocol::Anthropic)?;
         Ok(Self { connection: Arc::new(connection) })
@@ -119,14 +121,14 @@ impl Connection {
     fn new(options: ClientOptions, provider: &str, base_url: &str, protocol: Protocol) -> Result<Self, Error> {
         let base_url = options.base_url.clone().unwrap_or_else(|| base_url.to_owned());
         let url = reqwest::Url::parse(&base_url).map_err(|error| {
-            Error::new(ErrorKind::Build, format!("the base URL of {provider} cannot be used: {error}"))
+            Error::of_call(ErrorKind::Build, format!("the base URL of {provider} cannot be used: {error}"))
         })?;
         if !url.username().is_empty() || url.password().is_some() || url.query().is_some() {
             let text =
                 format!("the base URL of {provider} has a password or a query, which would be shown; use `header`");
-            return Err(Error::new(ErrorKind::Build, text));
+            return Err(Error::of_call(ErrorKind::Build, text));
         }
-        let http = options.client(&url).map_err(|error| Error::of_client(&error, false))?;
+        let http = options.client(&url)?;
         Ok(Self {
             protocol,
             provider: options.provider.unwrap_or_else(|| provider.to_owned()),

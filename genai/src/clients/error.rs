@@ -1,47 +1,15 @@
-use std::fmt;
+//! The errors of calls.
 
 use serde_json::Value as Json;
-use spandrel_api_client::{ClientError, ClientErrorKind};
+use spandrel_api_client::{ClientError, ClientErrorKind, Response};
 
-use super::options::Key;
-
-/// What went wrong with a call, for code that decides; the text is in the [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// Nothing was sent: the client or the request cannot be made.
-    Build,
-    /// There was no response: no connection, or it broke.
-    Connect,
-    /// The time was up, or nothing came for too long.
-    Timeout,
-    /// The provider refused, or failed: a status from 400 up.
-    Status,
-    /// A stream broke off: the connection broke, the provider told of an error, or the end is missing.
-    Stream,
-    /// The answer is not JSON.
-    Decode,
-}
-
-/// A call of a model without the answer that was wanted.
-///
-/// `Display` has what the provider says, which may quote from the request; what spans get does not.
-/// Neither has the key.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    kind: ErrorKind,
-    status: Option<u16>,
-    /// What the provider calls it.
-    code: Option<String>,
-    /// Without anything of the request or the answer.
-    text: String,
-    /// What the provider says.
-    quoted: Option<String>,
-}
+use super::options::{self, Key};
+use crate::error::Inner;
+use crate::{Error, ErrorKind};
 
 impl Error {
-    pub(super) fn new(kind: ErrorKind, text: impl Into<String>) -> Self {
-        Self { kind, status: None, code: None, text: text.into(), quoted: None }
+    pub(super) fn of_call(kind: ErrorKind, text: impl Into<String>) -> Self {
+        Self(Box::new(Inner::new(kind, text)))
     }
 
     /// There was no response, or not all of its body.
@@ -53,69 +21,84 @@ impl Error {
             _ if is_stream => ErrorKind::Stream,
             _ => ErrorKind::Connect,
         };
-        Self { code: Some(error.kind().as_str().to_owned()), ..Self::new(kind, error.to_string()) }
+        let mut all = Inner::new(kind, error.to_string());
+        all.code = Some(error.kind().as_str().to_owned());
+        all.is_transient &= error.kind() != ClientErrorKind::Redirect;
+        Self(Box::new(all))
     }
 
     /// The response has a status from 400 up, and this body.
     pub(super) fn of_status(status: u16, body: &[u8], call: &str, key: &Key) -> Self {
-        let error =
-            Self { status: Some(status), ..Self::new(ErrorKind::Status, format!("{call} failed: status {status}")) };
-        match serde_json::from_slice(body) {
-            Ok(body) => error.told(&body, key),
-            Err(_) => error,
+        let mut all = Inner::new(ErrorKind::Status, format!("{call} failed: status {status}"));
+        all.status = Some(status);
+        all.is_transient = options::is_transient(status);
+        if let Ok(body) = serde_json::from_slice(body) {
+            told(&mut all, &body, key);
         }
+        // Providers that do not know a model say so.
+        let is_of_model = |text: &Option<String>| text.as_ref().is_some_and(|text| text.contains("model"));
+        if status == 404 && !is_of_model(&all.code) && !is_of_model(&all.quoted) {
+            all.text.push_str(WRONG_PATH);
+        }
+        Self(Box::new(all))
     }
 
     /// The stream told of an error.
     pub(super) fn of_event(event: &Json, call: &str, key: &Key) -> Self {
-        Self::new(ErrorKind::Stream, format!("{call} failed: the provider broke the stream off")).told(event, key)
+        let mut all = Inner::new(ErrorKind::Stream, format!("{call} failed: the provider broke the stream off"));
+        told(&mut all, event, key);
+        all.is_transient = all.code.as_deref().is_some_and(|code| TRANSIENT_CODES.contains(&code));
+        Self(Box::new(all))
     }
 
-    /// With what the provider says of it: `{"error": {"type", "code", "message"}}`, the same
-    /// without the object around it, or within a response.
-    fn told(mut self, body: &Json, key: &Key) -> Self {
-        let inner = [&body["response"]["error"], &body["error"], body].into_iter().find(|error| error.is_object());
-        let Some(error) = inner else { return self };
-        let text = |name: &str| error[name].as_str().map(|text| key.removed_from(text));
-        self.code = text("code").or_else(|| text("type")).filter(|code| is_code(code));
-        self.quoted = text("message");
+    /// With what the headers say of it.
+    pub(super) fn with_headers_of(mut self, response: &Response) -> Self {
+        self.0.retry_after = response.retry_after();
+        if let Some(said) = response.should_retry() {
+            self.0.is_transient = said;
+        }
+        self.with_request_id(request_id(response))
+    }
+
+    pub(super) fn with_request_id(mut self, id: Option<String>) -> Self {
+        self.0.request_id = id.or(self.0.request_id.take());
         self
-    }
-
-    /// What went wrong.
-    #[must_use]
-    pub const fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-
-    /// The status of the response, if that is what is wrong: 429.
-    #[must_use]
-    pub const fn status(&self) -> Option<u16> {
-        self.status
-    }
-
-    /// What the provider calls the error: `rate_limit_exceeded`.
-    #[must_use]
-    pub fn code(&self) -> Option<&str> {
-        self.code.as_deref()
     }
 
     /// The value of `error.type`: the status, the provider's word, or the kind.
     pub(super) fn error_type(&self) -> String {
-        match (self.status, &self.code) {
+        match (self.status(), self.code()) {
             (Some(status), _) => status.to_string(),
-            (None, Some(code)) => code.clone(),
-            (None, None) => self.kind.as_str().to_owned(),
+            (None, Some(code)) => code.to_owned(),
+            (None, None) => self.kind().as_str().to_owned(),
         }
     }
+}
 
-    /// The text for spans, which quotes nothing.
-    pub(super) fn traced(&self) -> String {
-        match (self.kind, &self.code) {
-            (ErrorKind::Status | ErrorKind::Stream, Some(code)) => format!("{} ({code})", self.text),
-            _ => self.text.clone(),
-        }
-    }
+/// What else a status of 404 means.
+const WRONG_PATH: &str = "; is the base URL right, with the version in it, as in `https://api.openai.com/v1`?";
+
+/// Words of errors within a stream, whose status says nothing.
+///
+/// Source: API references of Anthropic (Errors) and OpenAI (Error codes) of 2026-08.
+const TRANSIENT_CODES: [&str; 6] =
+    ["api_error", "overloaded_error", "rate_limit_error", "rate_limit_exceeded", "server_error", "timeout_error"];
+
+/// The provider's id of a request: that of OpenAI, that of Anthropic.
+pub(super) fn request_id(response: &Response) -> Option<String> {
+    let mut ids = ["x-request-id", "request-id"].iter().filter_map(|name| response.headers().get(*name));
+    ids.find_map(|id| id.to_str().ok().map(str::to_owned))
+}
+
+/// What the provider says of it: `{"error": {"type", "code", "message"}}`, the same without the
+/// object around it, or within a response.
+fn told(all: &mut Inner, body: &Json, key: &Key) {
+    all.request_id = body["request_id"].as_str().map(str::to_owned);
+    let inner = [&body["response"]["error"], &body["error"], body].into_iter().find(|error| error.is_object());
+    let Some(error) = inner else { return };
+    let text = |name: &str| error[name].as_str().map(|text| key.removed_from(text));
+    all.code = text("code").or_else(|| text("type")).filter(|code| is_code(code));
+    all.quoted = text("message");
 }
 
 /// Whether it is a word of an API; anything else may be a sentence with something in it.
@@ -123,34 +106,12 @@ fn is_code(code: &str) -> bool {
     code.len() <= 64 && code.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
-impl ErrorKind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Build => "build",
-            Self::Connect => "connect",
-            Self::Timeout => "timeout",
-            Self::Status => "status",
-            Self::Stream => "stream",
-            Self::Decode => "decode",
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.traced())?;
-        self.quoted.as_ref().map_or(Ok(()), |quoted| write!(f, ": {quoted}"))
-    }
-}
-
-impl std::error::Error for Error {}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
-    use super::{Error, ErrorKind};
     use crate::clients::options::Key;
+    use crate::{Error, ErrorKind};
 
     #[test]
     fn errors_say_what_the_provider_says_and_spans_do_not() {
@@ -171,5 +132,39 @@ mod tests {
         let event = json!({ "type": "error", "error": { "type": "you said my secret", "message": "no" } });
         let error = Error::of_event(&event, "x", &Key::new("k"));
         assert_eq!((error.code(), error.error_type().as_str()), (None, "stream"));
+    }
+
+    #[test]
+    fn a_path_that_is_not_there_hints_at_the_base_url() {
+        let told = |body: Json| Error::of_status(404, body.to_string().as_bytes(), "x POST /y", &Key::new("k"));
+        let hint = "x POST /y failed: status 404; is the base URL right, with the version in it, as in `https://api.openai.com/v1`?";
+        assert_eq!(told(Json::Null).to_string(), hint);
+        let of_anthropic =
+            told(json!({ "type": "error", "error": { "type": "not_found_error", "message": "Not Found" } }));
+        assert_eq!(of_anthropic.to_string(), format!("{hint} (not_found_error): Not Found"));
+        let no_model =
+            told(json!({ "type": "error", "error": { "type": "not_found_error", "message": "model: claude-7" } }));
+        assert_eq!(no_model.to_string(), "x POST /y failed: status 404 (not_found_error): model: claude-7");
+        assert_eq!(
+            told(json!({ "error": { "code": "model_not_found", "message": "no" } })).to_string(),
+            "x POST /y failed: status 404 (model_not_found): no"
+        );
+    }
+
+    #[test]
+    fn what_may_go_better_later_is_told_apart() {
+        let status = |status: u16| Error::of_status(status, b"", "x", &Key::new("k")).is_transient();
+        let statuses = [400, 401, 404, 408, 409, 413, 429, 500, 503, 529].map(status);
+        assert_eq!(statuses, [false, false, false, true, true, false, true, true, true, true]);
+        let event = |kind: &str| {
+            let event = json!({ "type": "error", "error": { "type": kind, "message": "no" }, "request_id": "req_1" });
+            let error = Error::of_event(&event, "x", &Key::new("k"));
+            assert_eq!(error.request_id(), Some("req_1"));
+            error.is_transient()
+        };
+        assert_eq!(["overloaded_error", "invalid_request_error"].map(event), [true, false]);
+        assert!(Error::of_call(ErrorKind::Timeout, "x").is_transient());
+        assert!(!Error::of_call(ErrorKind::Decode, "x").is_transient());
+        assert!(!Error::new("x").is_transient());
     }
 }

@@ -2,7 +2,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use spandrel_api_client::{ApiClient, ClientError, Retry, reqwest};
+use spandrel_api_client::{ApiClient, Retry, reqwest};
+
+use crate::{Error, ErrorKind};
 
 /// How a provider is reached.
 ///
@@ -12,7 +14,7 @@ use spandrel_api_client::{ApiClient, ClientError, Retry, reqwest};
 ///
 /// let options = ClientOptions::new("a key").base_url("http://127.0.0.1:8080/v1").idle_timeout(Duration::from_secs(30));
 /// let openai = TracedOpenAi::new(options)?;
-/// # Ok::<(), spandrel_genai::clients::Error>(())
+/// # Ok::<(), spandrel_genai::Error>(())
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "options do nothing until a client is made of them"]
@@ -26,10 +28,12 @@ pub struct ClientOptions {
     timeout: Option<Duration>,
     idle_timeout: Option<Duration>,
     propagates: bool,
+    has_http_spans: bool,
 }
 
 impl ClientOptions {
-    /// With a key, two retries, and the vendor's own URL.
+    /// With a key, two retries, and the vendor's own URL. A retry waits for a random part of half a second, which doubles
+    /// up to 8 s, or as long as the provider asks for; if that is more than a minute, there is none.
     pub fn new(api_key: impl Into<String>) -> Self {
         Self {
             key: Key(api_key.into()),
@@ -37,21 +41,24 @@ impl ClientOptions {
             provider: None,
             headers: Vec::new(),
             http: None,
-            retry: Retry::new(2),
+            retry: Retry::new(2).waits(FIRST_WAIT, LONGEST_WAIT).retry_after_limit(LONGEST_ASKED_FOR),
             timeout: None,
             idle_timeout: None,
             propagates: false,
+            has_http_spans: true,
         }
     }
 
-    /// Where requests go instead: `https://api.groq.com/openai/v1`, with the version in it. To `localhost` and
-    /// loopback addresses they go past a proxy that the environment names.
+    /// Where requests go instead, up to and with the version: `https://api.groq.com/openai/v1`. Anthropic's as well,
+    /// whose own clients add the `/v1` themselves: `https://api.anthropic.com/v1`. To `localhost` and loopback
+    /// addresses requests go past a proxy that the environment names.
     pub fn base_url(mut self, url: &str) -> Self {
         self.base_url = Some(url.trim_end_matches('/').to_owned());
         self
     }
 
-    /// Whose models these are, where it is not the vendor of the API: `groq`, `deepseek`, `azure.ai.openai`.
+    /// Whose models these are, where it is not the vendor of the API: `groq`, `deepseek`, `azure.ai.openai`. By this name
+    /// [prices](crate#tokens-and-money) are found.
     pub fn provider(mut self, name: &str) -> Self {
         self.provider = Some(name.to_owned());
         self
@@ -63,8 +70,9 @@ impl ClientOptions {
         self
     }
 
-    /// How often, and after which waits, a request is sent again: after the status 408, 429, 502, 503 and 504, as `Retry-After`
-    /// says, and if no response came; never once an answer has begun.
+    /// How often, and after which waits, a request is sent again: after the status 408, 409, 429 and all from 500 up, unless
+    /// the provider's `x-should-retry` says otherwise, and if no response came; never once an answer has begun. The
+    /// waits are those of `retry`.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
@@ -89,18 +97,31 @@ impl ClientOptions {
         self
     }
 
-    /// The client that sends, in place of one with the settings above but key and headers: retries, time limits
-    /// and propagation are as it has them.
+    /// Whether the requests of a call have spans of their own, `call POST /chat/completions` and one for each attempt; yes
+    /// unless set. Without them there is the span of the operation alone, and no trace headers are sent.
+    pub fn http_spans(mut self, on: bool) -> Self {
+        self.has_http_spans = on;
+        self
+    }
+
+    /// The client that sends, in place of one with the settings above but key and headers: retries, time limits,
+    /// propagation and spans are as it has them.
     pub fn http(mut self, client: ApiClient) -> Self {
         self.http = Some(client);
         self
     }
 
-    pub(super) fn client(&self, url: &reqwest::Url) -> Result<ApiClient, ClientError> {
+    pub(super) fn client(&self, url: &reqwest::Url) -> Result<ApiClient, Error> {
         if let Some(client) = &self.http {
             return Ok(client.clone());
         }
+        // Otherwise each call would try three times to say something else.
+        if url.scheme() == "https" && cfg!(not(feature = "rustls")) {
+            let text = format!("{url}: https needs the feature `rustls` of spandrel-genai");
+            return Err(Error::of_call(ErrorKind::ConfigInvalid, text));
+        }
         let mut client = ApiClient::builder().retry(self.retry.clone());
+        client = client.is_transient(|status| is_transient(status.as_u16()));
         if let Some(timeout) = self.timeout {
             client = client.timeout(timeout);
         }
@@ -119,8 +140,19 @@ impl ClientOptions {
         if !self.propagates {
             client = client.propagate_to(&[]);
         }
-        client.build()
+        client.tracing(self.has_http_spans).build().map_err(|error| Error::of_client(&error, false))
     }
+}
+
+/// As the clients of the vendors have them: openai-python and anthropic-sdk-python of 2026-08, `_constants.py` and `_base_client.py`.
+/// The longest wait asked for is Anthropic's; OpenAI's client waits for two minutes.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+const LONGEST_ASKED_FOR: Duration = Duration::from_secs(60);
+
+/// Whether the same request may go better later; from the same source.
+pub(super) const fn is_transient(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429 | 500..)
 }
 
 /// Whether it is this machine, to which no proxy leads.

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::content;
+use crate::content::as_text;
 use crate::{Builder, Operation};
 
 /// The operation with what stands in the JSON of its request. Names are those of OpenAI, Anthropic, Mistral and
@@ -31,7 +32,7 @@ pub(super) fn described<'a>(mut call: Builder<'a>, request: &'a Json) -> Builder
         call = call.stop_sequences(&stops);
     }
     if call.operation() != Operation::Chat {
-        return if request["input"].is_null() { call } else { call.input(|| content::as_text(&request["input"])) };
+        return if request["input"].is_null() { call } else { call.input(|| as_text(&request["input"])) };
     }
     if content::system(request).is_some() {
         call = call.system_instructions(|| content::system(request).unwrap_or_default());

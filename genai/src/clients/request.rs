@@ -132,6 +132,9 @@ impl ChatRequest {
         let mut messages: Vec<Json> = Vec::new();
         for message in &self.messages {
             let (role, blocks) = to_blocks(message);
+            if blocks.is_empty() {
+                continue;
+            }
             // Results of tools that were called together must come together.
             match messages.last_mut() {
                 Some(last) if last["role"] == role => {
@@ -168,10 +171,11 @@ impl ChatRequest {
 }
 
 /// The texts and images, in blocks of these types, and as a text where there is nothing else.
-fn content(message: &Message, block: impl Fn(&Part) -> Option<Json>) -> Json {
-    match &message.parts[..] {
-        [Part::Text(text)] => text.as_str().into(),
-        parts => Json::Array(parts.iter().filter_map(block).collect()),
+fn content(parts: &[Part], block: impl Fn(&Part) -> Option<Json>) -> Json {
+    let mut blocks: Vec<Json> = parts.iter().filter_map(block).collect();
+    match &mut blocks[..] {
+        [only] if only["text"].is_string() => only["text"].take(),
+        _ => Json::Array(blocks),
     }
 }
 
@@ -188,7 +192,7 @@ fn to_chat(message: &Message) -> Vec<Json> {
         _ => None,
     });
     let calls: Vec<Json> = calls.collect();
-    let content = content(message, |part| match part {
+    let content = content(&message.parts, |part| match part {
         Part::Text(text) => Some(json!({ "type": "text", "text": text })),
         Part::Image(url) => Some(json!({ "type": "image_url", "image_url": { "url": url } })),
         _ => None,
@@ -206,39 +210,52 @@ fn to_chat(message: &Message) -> Vec<Json> {
 
 fn to_items(message: &Message) -> Vec<Json> {
     let text_type = if message.role == "assistant" { "output_text" } else { "input_text" };
-    let content = content(message, |part| match part {
-        Part::Text(text) => Some(json!({ "type": text_type, "text": text })),
-        Part::Image(url) => Some(json!({ "type": "input_image", "image_url": url })),
-        _ => None,
-    });
-    let mut all = Vec::new();
-    if !content.as_array().is_some_and(Vec::is_empty) {
-        all.push(json!({ "role": message.role, "content": content }));
-    }
-    all.extend(message.parts.iter().filter_map(|part| match part {
+    let is_spoken = |part: &Part| matches!(part, Part::Text(_) | Part::Image(_));
+    // In their order: what was thought belongs to the item that follows it.
+    let groups = message.parts.chunk_by(|one, next| is_spoken(one) && is_spoken(next));
+    let items = groups.filter_map(|group| match &group[0] {
         Part::ToolCall { id, name, arguments } => {
             Some(json!({ "type": "function_call", "call_id": id, "name": name, "arguments": arguments }))
         }
         Part::ToolResult { id, result } => {
             Some(json!({ "type": "function_call_output", "call_id": id, "output": result }))
         }
-        _ => None,
-    }));
-    all
+        Part::Reasoning { block, .. } => own_block(block, &[("reasoning", "id")]),
+        Part::Text(_) | Part::Image(_) => {
+            let content = content(group, |part| match part {
+                Part::Text(text) => Some(json!({ "type": text_type, "text": text })),
+                Part::Image(url) => Some(json!({ "type": "input_image", "image_url": url })),
+                _ => None,
+            });
+            Some(json!({ "role": message.role, "content": content }))
+        }
+    });
+    items.collect()
 }
 
 fn to_blocks(message: &Message) -> (&'static str, Vec<Json>) {
     let role = if message.role == "assistant" { "assistant" } else { "user" };
-    let blocks = message.parts.iter().map(|part| match part {
-        Part::Text(text) => json!({ "type": "text", "text": text }),
-        Part::Image(url) => json!({ "type": "image", "source": image_source(url) }),
+    let blocks = message.parts.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(json!({ "type": "text", "text": text })),
+        Part::Reasoning { block, .. } => own_block(block, &[("thinking", "signature"), ("redacted_thinking", "data")]),
+        Part::Image(url) => Some(json!({ "type": "image", "source": image_source(url) })),
         Part::ToolCall { id, name, arguments } => {
             let input: Json = serde_json::from_str(arguments).unwrap_or_else(|_| json!({}));
-            json!({ "type": "tool_use", "id": id, "name": name, "input": input })
+            Some(json!({ "type": "tool_use", "id": id, "name": name, "input": input }))
         }
-        Part::ToolResult { id, result } => json!({ "type": "tool_result", "tool_use_id": id, "content": result }),
+        Part::ToolResult { id, result } => Some(json!({ "type": "tool_result", "tool_use_id": id, "content": result })),
     });
     (role, blocks.collect())
+}
+
+/// What was thought, as this provider sent it: of these types, with the field that shows that it is whole. It refuses
+/// what others sent.
+fn own_block(block: &Option<Json>, types: &[(&str, &str)]) -> Option<Json> {
+    let is_own = |block: &Json| {
+        let has = |name: &str| block[name].as_str().is_some_and(|text| !text.is_empty());
+        types.iter().any(|(kind, needed)| block["type"] == *kind && has(needed))
+    };
+    block.clone().filter(is_own)
 }
 
 fn image_source(url: &str) -> Json {
@@ -251,7 +268,7 @@ fn image_source(url: &str) -> Json {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
     use super::ChatRequest;
     use crate::clients::content;
@@ -286,6 +303,36 @@ mod tests {
             |messages: &[Message]| messages.iter().flat_map(|message| message.parts.clone()).collect::<Vec<_>>();
         assert_eq!(parts(&content::inputs(&responses)), parts(&request.messages));
         assert_eq!(responses["instructions"], "Be brief.");
+    }
+
+    #[test]
+    fn what_was_thought_goes_back_to_who_thought_it_and_in_its_order() {
+        let thought = |block: Json| Part::Reasoning { text: "Hm.".into(), block: Some(block) };
+        let of_anthropic = json!({ "type": "thinking", "thinking": "Hm.", "signature": "s1" });
+        let of_openai = json!({ "type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "e1" });
+        let call = Part::ToolCall { id: "c1".into(), name: "search".into(), arguments: "{}".into() };
+        let parts = vec![thought(of_anthropic.clone()), thought(of_openai.clone()), call, Part::Text("So.".into())];
+        let mut message = Message::assistant("");
+        message.parts = parts;
+        let request = ChatRequest::new("m").user("Hi").message(message);
+        let types = |list: &Json| {
+            let kind = |item: &Json| item["type"].as_str().or(item["role"].as_str()).unwrap().to_owned();
+            list.as_array().unwrap().iter().map(kind).collect::<Vec<_>>()
+        };
+        let blocks = &request.to_anthropic()["messages"][1]["content"];
+        assert_eq!(types(blocks), ["thinking", "tool_use", "text"]);
+        assert_eq!(blocks[0], of_anthropic);
+        let items = &request.to_openai_responses()["input"];
+        assert_eq!(types(items), ["user", "reasoning", "function_call", "assistant"]);
+        assert_eq!(items[1], of_openai);
+        assert!(!request.to_openai().to_string().contains("Hm."));
+        // A message of nothing but what others thought, or of half a thought, is none.
+        let cut_off = json!({ "type": "thinking", "thinking": "Hm", "signature": "" });
+        for block in [of_openai, cut_off] {
+            let mut message = Message::assistant("");
+            message.parts = vec![thought(block)];
+            assert_eq!(ChatRequest::new("m").message(message).to_anthropic()["messages"], Json::Null);
+        }
     }
 
     #[test]

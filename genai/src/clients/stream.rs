@@ -9,12 +9,12 @@ use spandrel_api_client::{Event, Events, Response};
 use spandrel_prices::Answer;
 
 use super::answer::ModelAnswer;
-use super::assembly::Assembly;
 use super::client::Connection;
-use super::content;
-use super::error::{Error, ErrorKind};
-use crate::Running;
+use super::error;
+use crate::assembly::Assembly;
+use crate::content;
 use crate::settings::lock;
+use crate::{Error, ErrorKind, Running};
 
 /// An answer in parts, as they come. See [`ModelCall::stream`](super::ModelCall::stream).
 ///
@@ -39,6 +39,7 @@ impl ModelStream {
         let output = Arc::clone(&so_far);
         running.set_output_messages_at_end(move || content::outputs(lock(&output).body()));
         let chunks = Chunks {
+            request_id: error::request_id(&response),
             events: response.events(),
             name: connection.name(path),
             connection: Arc::clone(&connection),
@@ -167,6 +168,7 @@ impl Stream for Texts {
 /// The events of a response, parsed.
 struct Chunks {
     events: Events,
+    request_id: Option<String>,
     /// What the request is called in errors.
     name: String,
     connection: Arc<Connection>,
@@ -185,7 +187,7 @@ impl Chunks {
         }
         let Ok(json) = serde_json::from_str::<Json>(&event.data) else {
             let text = format!("{} failed: an event of the stream is not JSON", self.name);
-            return Some(Err(Error::new(ErrorKind::Decode, text)));
+            return Some(Err(self.with_id(Error::of_call(ErrorKind::Decode, text))));
         };
         match json["type"].as_str() {
             Some("ping") => return None,
@@ -204,7 +206,11 @@ impl Chunks {
     }
 
     fn error(&self, event: &Json) -> Error {
-        Error::of_event(event, &self.name, &self.connection.key)
+        self.with_id(Error::of_event(event, &self.name, &self.connection.key))
+    }
+
+    fn with_id(&self, error: Error) -> Error {
+        error.with_request_id(self.request_id.clone())
     }
 }
 
@@ -225,11 +231,11 @@ impl Stream for Chunks {
                         return Poll::Ready(Some(chunk));
                     }
                 }
-                Some(Err(error)) => return Poll::Ready(Some(Err(Error::of_client(&error, true)))),
+                Some(Err(error)) => return Poll::Ready(Some(Err(self.with_id(Error::of_client(&error, true))))),
                 None if self.is_complete => return Poll::Ready(None),
                 None => {
                     let text = format!("{} failed: the stream ended before the answer did", self.name);
-                    return Poll::Ready(Some(Err(Error::new(ErrorKind::Stream, text))));
+                    return Poll::Ready(Some(Err(self.with_id(Error::of_call(ErrorKind::Stream, text)))));
                 }
             }
         }

@@ -1,10 +1,10 @@
 use std::fmt::{self, Display};
+use std::pin::Pin;
 
 use serde::Serialize;
 use serde_json::Value as Json;
-use spandrel::InSpanExt;
 
-use super::{content, parameters};
+use super::parameters;
 use crate::{Builder, Operation, operation};
 
 /// Any other client of a model: a function that asks it, with its provider and model.
@@ -26,6 +26,8 @@ use crate::{Builder, Operation, operation};
 /// # assert_eq!(answer["usage"]["prompt_tokens"], 5);
 /// # }
 /// ```
+///
+/// The type of a function has no name. [`boxed`](Self::boxed) gives a [`BoxedModel`], which can be kept in a struct.
 #[derive(Clone)]
 #[must_use = "a model does nothing until it is called"]
 pub struct TracedModel<F> {
@@ -34,6 +36,37 @@ pub struct TracedModel<F> {
     model: String,
     ask: F,
 }
+
+/// A [`TracedModel`] whose type can be written down, by its request, answer and error.
+///
+/// ```
+/// use serde_json::{Value, json};
+/// use spandrel_genai::clients::{BoxedModel, TracedModel};
+///
+/// struct Assistant {
+///     model: BoxedModel<Value, Value, String>,
+/// }
+///
+/// impl Assistant {
+///     fn new(prefix: String) -> Self {
+///         // The future may be sent elsewhere, and so must own what it needs.
+///         let ask = move |request: Value| {
+///             let prefix = prefix.clone();
+///             async move { Ok(json!({ "text": format!("{prefix} {}", request["prompt"]) })) }
+///         };
+///         Self { model: TracedModel::new("local", "parrot", ask).boxed() }
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// let assistant = Assistant::new("You said".to_owned());
+/// let answer = assistant.model.call(json!({ "prompt": 7 })).await.unwrap();
+/// assert_eq!(answer["text"], "You said 7");
+/// # }
+/// ```
+pub type BoxedModel<Q, A, E> = TracedModel<BoxedAsk<Q, A, E>>;
+
+type BoxedAsk<Q, A, E> = Box<dyn Fn(Q) -> Pin<Box<dyn Future<Output = Result<A, E>> + Send>> + Send + Sync>;
 
 impl<F> TracedModel<F> {
     /// `ask` takes a request and gives a future of the answer, or an error.
@@ -47,6 +80,16 @@ impl<F> TracedModel<F> {
     pub fn operation(mut self, operation: Operation) -> Self {
         self.operation = operation;
         self
+    }
+
+    /// The same with a type that can be written down.
+    pub fn boxed<Q, A, E, Fut>(self) -> BoxedModel<Q, A, E>
+    where
+        F: Fn(Q) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<A, E>> + Send + 'static,
+    {
+        let Self { operation, provider, model, ask } = self;
+        TracedModel { operation, provider, model, ask: Box::new(move |request| Box::pin(ask(request))) }
     }
 
     /// Asks it, as an operation.
@@ -87,12 +130,11 @@ impl<F> TracedModel<F> {
         let model = json["model"].as_str().unwrap_or(&self.model);
         let mut running = with(parameters::described(operation(self.operation, &self.provider, model), &json)).start();
         // Within, also what the function does before its future.
-        let result = async { (self.ask)(request).await }.in_span_mut(running.span()).await;
+        let result = running.parts().1.poll(async { (self.ask)(request).await }).await;
         match &result {
             Ok(answer) => {
                 let answer: Json = serde_json::to_value(answer).unwrap_or_default();
                 running.set_answer(&answer);
-                running.set_output_messages(|| content::outputs(&answer));
             }
             Err(error) => running.set_error_of(error),
         }

@@ -1,6 +1,9 @@
 //! The clients against a model server on the loopback interface.
 
 mod calls;
+mod connection;
+mod reasoning;
+mod retries;
 mod secrets;
 mod streams;
 mod wrapped;
@@ -10,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use spandrel::{InSpanExt, OwnedValue, SpanData, SpanKind, StatusData};
+use spandrel_api_client::Retry;
 use spandrel_genai::clients::{ClientOptions, TracedAnthropic, TracedOpenAi};
 use spandrel_model_server::ModelServer;
 use spandrel_provider_memory::{MemoryExporter, MemoryStore};
@@ -25,7 +29,17 @@ fn anthropic(server: &ModelServer) -> TracedAnthropic {
 }
 
 fn options(server: &ModelServer) -> ClientOptions {
+    patient(server).retry(quick(2))
+}
+
+/// With waits as they are unless set.
+fn patient(server: &ModelServer) -> ClientOptions {
     ClientOptions::new(KEY).base_url(&format!("{}/v1", server.url()))
+}
+
+/// Retries that do not wait, unless they are asked to.
+fn quick(retries: u32) -> Retry {
+    Retry::new(retries).waits(Duration::from_millis(1), Duration::from_millis(1))
 }
 
 fn ask(text: &str) -> Json {
@@ -71,6 +85,10 @@ impl Spans {
         let mut attempts: Vec<&SpanData> = self.0.iter().filter(is_one).collect();
         attempts.sort_by_key(|span| span.start);
         attempts
+    }
+
+    fn statuses(&self) -> Vec<i64> {
+        self.attempts().iter().filter_map(|span| count(span, "http.response.status_code")).collect()
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use spandrel_genai::clients::{ErrorKind, ModelStream, TracedOpenAi};
+use spandrel_genai::ErrorKind;
+use spandrel_genai::clients::{ModelStream, TracedOpenAi};
 use spandrel_model_server::ModelServer;
 
 use crate::{Spans, anthropic, ask, ask_anthropic, cost, count, error, openai, options, text, tokens, traced};

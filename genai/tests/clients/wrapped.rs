@@ -1,10 +1,11 @@
 //! Clients of others, wrapped.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::json;
-use spandrel_genai::clients::TracedModel;
+use spandrel_genai::clients::{BoxedModel, TracedModel};
 use spandrel_genai::{self as ai, Operation};
 
 use crate::{cost, error, text, tokens, traced};
@@ -74,6 +75,26 @@ async fn a_function_becomes_an_operation() {
     assert!(text(span, "gen_ai.input.messages").unwrap().contains("hello"));
     assert!(text(span, "gen_ai.output.messages").unwrap().contains("You said hello"));
     assert_eq!(spans.only("their own work").parent_span_id, Some(span.span_id));
+}
+
+#[tokio::test]
+async fn a_boxed_function_is_kept_in_a_struct_and_called_from_tasks() {
+    struct Shop {
+        model: BoxedModel<Question, Completion, Refused>,
+    }
+
+    let shop = Arc::new(Shop { model: TracedModel::new("openai", "gpt-4o-mini", complete).boxed() });
+    let work = async {
+        let tasks = ["a", "b"].map(|text| {
+            let shop = Arc::clone(&shop);
+            spandrel::spawn(async move { shop.model.call(question(text)).await })
+        });
+        for (task, expected) in tasks.into_iter().zip(["You said a", "You said b"]) {
+            assert_eq!(task.await.unwrap().unwrap().choices[0].message.content, expected);
+        }
+    };
+    let ((), spans) = traced(work).await;
+    assert_eq!(spans.names().iter().filter(|name| **name == "chat gpt-4o-mini").count(), 2);
 }
 
 #[tokio::test]

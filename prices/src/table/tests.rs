@@ -102,7 +102,7 @@ fn prices_of_the_program_go_first_and_the_nearest_of_them() {
     }
     let usage = crate::Usage::new(1_000_000, 0);
     let cost = table.cost(&crate::Call::new("aa", "one-x", &usage)).unwrap();
-    assert_eq!((cost.rule.as_str(), cost.price_table().as_str()), ("configured/one*", "configuration"));
+    assert_eq!((cost.rule.as_str(), cost.price_table()), ("configured/one*", "configuration"));
     assert_eq!(table.models().count(), 5 - 1 + 5);
 }
 

@@ -1,6 +1,6 @@
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::{inputs, outputs, system};
+use super::{inputs, system};
 use crate::{Message, Part};
 
 fn call() -> Part {
@@ -9,6 +9,10 @@ fn call() -> Part {
 
 fn of(role: &str, parts: Vec<Part>) -> Message {
     Message { role: role.to_owned(), parts, finish_reason: None }
+}
+
+fn thought(text: &str, block: Option<Json>) -> Part {
+    Part::Reasoning { text: text.into(), block }
 }
 
 fn result() -> Part {
@@ -41,6 +45,7 @@ fn the_same_conversation_is_read_from_all_forms() {
     // Anthropic has results of tools in messages of the user.
     assert_eq!(messages[2].role, "user");
     "tool".clone_into(&mut messages[2].role);
+    assert_eq!(messages[1].parts.remove(0), thought("...", Some(json!({ "type": "thinking", "thinking": "..." }))));
     assert_eq!(messages, expected);
 
     assert_eq!(inputs(&json!({ "input": "Hi" })), [Message::user("Hi")]);
@@ -63,20 +68,7 @@ fn images_keep_their_urls() {
 }
 
 #[test]
-fn answers_are_read_from_all_forms() {
-    let stop = |reason: &str| Message::assistant("Yes").with_finish_reason(reason);
-    let chat =
-        json!({ "choices": [{ "message": { "role": "assistant", "content": "Yes" }, "finish_reason": "stop" }] });
-    assert_eq!(outputs(&chat), [stop("stop")]);
-    let responses = json!({ "status": "completed", "output": [
-        { "type": "reasoning", "summary": [] },
-        { "type": "message", "role": "assistant", "content": [{ "type": "output_text", "text": "Yes" }] },
-    ] });
-    assert_eq!(outputs(&responses), [stop("completed")]);
-    let anthropic =
-        json!({ "role": "assistant", "content": [{ "type": "text", "text": "Yes" }], "stop_reason": "end_turn" });
-    assert_eq!(outputs(&anthropic), [stop("end_turn")]);
-    let google = json!({ "candidates": [{ "content": { "role": "model", "parts": [{ "text": "Yes" }] }, "finishReason": "STOP" }] });
-    assert_eq!(outputs(&google), [stop("STOP")]);
-    assert_eq!(outputs(&json!({ "error": "none" })), []);
+fn reasoning_that_only_the_provider_can_read_goes_back_to_it() {
+    let kept = json!({ "type": "reasoning", "id": "rs_3", "summary": [], "encrypted_content": "opaque" });
+    assert_eq!(inputs(&json!({ "input": [kept] })), [of("assistant", vec![thought("", Some(kept.clone()))])]);
 }

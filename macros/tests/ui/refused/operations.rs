@@ -11,6 +11,18 @@ fn half_a_model() {}
 #[traced(llm(provider = "openai", model = "gpt-4o", temprature = 0.5))]
 fn no_such_setting() {}
 
+#[traced(llm(provider = "openai", modle = "gpt-4o"))]
+fn misspelt() {}
+
+#[traced(agent(rol = "planner"))]
+fn misspelt_of_few() {}
+
+#[traced(workflow(id = "w"))]
+fn setting_of_none() {}
+
+#[traced(tools)]
+fn misspelt_operation() {}
+
 #[traced(llm(provider = "openai", provider = "openai"))]
 fn twice() {}
 

@@ -1,19 +1,20 @@
 //! The answer that the parts of a stream make together.
 //!
-//! Sources: API references of OpenAI (chat completions, responses: streaming events) and Anthropic (messages: streaming) of 2026-08.
+//! Sources: API references of OpenAI (chat completions, responses: streaming events), Anthropic (messages: streaming)
+//! and Google (streamGenerateContent) of 2026-08.
 
 use serde_json::{Map, Value as Json};
 
 /// As far as an answer came: the JSON that it would have been in one piece.
 #[derive(Debug, Default)]
-pub(super) struct Assembly {
+pub(crate) struct Assembly {
     body: Json,
     /// What `content` of Anthropic has as an object comes as pieces of JSON.
     inputs: Vec<String>,
 }
 
 impl Assembly {
-    pub(super) fn add(&mut self, chunk: &Json) {
+    pub(crate) fn add(&mut self, chunk: &Json) {
         match chunk["type"].as_str() {
             Some(kind) if kind.starts_with("response.") => self.add_event_of_responses(kind, chunk),
             Some(kind) => self.add_event_of_anthropic(kind, chunk),
@@ -21,19 +22,25 @@ impl Assembly {
         }
     }
 
-    pub(super) const fn body(&self) -> &Json {
+    pub(crate) const fn body(&self) -> &Json {
         &self.body
     }
 
     fn add_chunk_of_chat(&mut self, chunk: &Json) {
-        let told = chunk.as_object().into_iter().flatten().filter(|(key, value)| *key != "choices" && !value.is_null());
+        // What has a message of its own in each chunk is Ollama's language; its pieces are not known here.
+        let is_apart = |key: &str| matches!(key, "choices" | "candidates" | "message");
+        let told = chunk.as_object().into_iter().flatten().filter(|(key, value)| !is_apart(key) && !value.is_null());
         for (key, value) in told {
             *field(&mut self.body, key) = value.clone();
         }
+        items(&chunk["candidates"]).for_each(|candidate| self.add_candidate_of_google(candidate));
         for choice in items(&chunk["choices"]) {
             let kept = slot(field(&mut self.body, "choices"), &choice["index"]);
             if !choice["finish_reason"].is_null() {
                 *field(kept, "finish_reason") = choice["finish_reason"].clone();
+            }
+            if let Some(text) = choice["text"].as_str() {
+                append(field(kept, "text"), text);
             }
             let message = field(kept, "message");
             for (key, value) in choice["delta"].as_object().into_iter().flatten() {
@@ -49,6 +56,30 @@ impl Assembly {
                 }
             }
         }
+    }
+
+    fn add_candidate_of_google(&mut self, candidate: &Json) {
+        let kept = slot(field(&mut self.body, "candidates"), &candidate["index"]);
+        if !candidate["finishReason"].is_null() {
+            *field(kept, "finishReason") = candidate["finishReason"].clone();
+        }
+        let content = field(kept, "content");
+        if !candidate["content"]["role"].is_null() {
+            *field(content, "role") = candidate["content"]["role"].clone();
+        }
+        let mut parts = match field(content, "parts").take() {
+            Json::Array(parts) => parts,
+            _ => Vec::new(),
+        };
+        for part in items(&candidate["content"]["parts"]) {
+            match (parts.last_mut(), part["text"].as_str()) {
+                (Some(last), Some(text)) if last["text"].is_string() && last["thought"] == part["thought"] => {
+                    append(field(last, "text"), text);
+                }
+                _ => parts.push(part.clone()),
+            }
+        }
+        *field(content, "parts") = Json::Array(parts);
     }
 
     fn add_event_of_responses(&mut self, kind: &str, event: &Json) {
@@ -67,6 +98,16 @@ impl Assembly {
             ("response.output_text.delta", Some(text)) => {
                 let part = slot(field(item, "content"), &event["content_index"]);
                 *field(part, "type") = "output_text".into();
+                append(field(part, "text"), text);
+            }
+            ("response.reasoning_summary_text.delta", Some(text)) => {
+                let part = slot(field(item, "summary"), &event["summary_index"]);
+                *field(part, "type") = "summary_text".into();
+                append(field(part, "text"), text);
+            }
+            ("response.reasoning_text.delta", Some(text)) => {
+                let part = slot(field(item, "content"), &event["content_index"]);
+                *field(part, "type") = "reasoning_text".into();
                 append(field(part, "text"), text);
             }
             ("response.function_call_arguments.delta", Some(text)) => append(field(item, "arguments"), text),

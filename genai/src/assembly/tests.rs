@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Assembly;
-use crate::clients::content::outputs;
+use crate::content::outputs;
 use crate::{Message, Part};
 
 fn assembled(chunks: &[Json]) -> Json {
@@ -92,6 +92,42 @@ fn events_of_responses_make_a_response() {
 }
 
 #[test]
+fn reasoning_comes_in_pieces_as_well() {
+    let thoughts = |body: &Json| {
+        let parts = outputs(body).remove(0).parts.into_iter();
+        parts
+            .filter_map(|part| if let Part::Reasoning { text, .. } = part { Some(text) } else { None })
+            .collect::<Vec<_>>()
+    };
+    let delta = |at: u64, delta: Json| json!({ "type": "content_block_delta", "index": at, "delta": delta });
+    let start = |at: u64, block: Json| json!({ "type": "content_block_start", "index": at, "content_block": block });
+    let redacted = json!({ "type": "redacted_thinking", "data": "opaque" });
+    let body = assembled(&[
+        json!({ "type": "message_start", "message": { "role": "assistant", "content": [] } }),
+        start(0, json!({ "type": "thinking", "thinking": "", "signature": "" })),
+        delta(0, json!({ "type": "thinking_delta", "thinking": "Hm, " })),
+        delta(0, json!({ "type": "thinking_delta", "thinking": "well." })),
+        delta(0, json!({ "type": "signature_delta", "signature": "s1" })),
+        start(1, redacted.clone()),
+    ]);
+    assert_eq!(thoughts(&body), ["Hm, well.", ""]);
+    let block = json!({ "type": "thinking", "thinking": "Hm, well.", "signature": "s1" });
+    assert_eq!(body["content"], json!([block, redacted]));
+
+    let item = json!({ "type": "reasoning", "id": "rs_1", "summary": [] });
+    let added = json!({ "type": "response.output_item.added", "output_index": 0, "item": item });
+    let summary = |at: u64, text: &str| json!({ "type": "response.reasoning_summary_text.delta", "output_index": 0, "summary_index": at, "delta": text });
+    let body = assembled(&[added.clone(), summary(0, "Hm, "), summary(0, "well."), summary(1, "So.")]);
+    assert_eq!(thoughts(&body), ["Hm, well.\nSo."]);
+    let told = |text: &str| json!({ "type": "response.reasoning_text.delta", "output_index": 0, "content_index": 0, "delta": text });
+    assert_eq!(thoughts(&assembled(&[added, told("Hm, "), told("well.")])), ["Hm, well."]);
+
+    let chunk =
+        |text: &str| json!({ "choices": [{ "index": 0, "delta": { "content": null, "reasoning_content": text } }] });
+    assert_eq!(thoughts(&assembled(&[chunk("Hm, "), chunk("well.")])), ["Hm, well."]);
+}
+
+#[test]
 fn nonsense_takes_no_memory_and_does_not_panic() {
     let far =
         json!({ "choices": [{ "index": u64::MAX, "delta": { "content": "x", "tool_calls": [{ "index": -1 }] } }] });
@@ -113,4 +149,29 @@ fn nonsense_takes_no_memory_and_does_not_panic() {
         json!({ "type": "response.completed", "response": { "output": "x" } }),
         json!({ "type": "response.output_item.added", "item": 1 }),
     ]);
+}
+
+#[test]
+fn chunks_of_google_make_one_answer() {
+    let chunk = |parts: Json, reason: Json| json!({ "candidates": [{ "content": { "role": "model", "parts": parts }, "finishReason": reason }], "modelVersion": "m" });
+    let call = json!({ "functionCall": { "id": "c1", "name": "search", "args": { "q": "x" } } });
+    let body = assembled(&[
+        chunk(json!([{ "text": "Hm, ", "thought": true }]), Json::Null),
+        chunk(json!([{ "text": "well.", "thought": true }, { "text": "Let me " }]), Json::Null),
+        chunk(json!([{ "text": "see." }]), Json::Null),
+        chunk(json!([call]), "STOP".into()),
+    ]);
+    let mut message = expected("STOP").remove(0);
+    message.parts.insert(0, Part::Reasoning { text: "Hm, well.".into(), block: None });
+    assert_eq!(outputs(&body), [message]);
+    assert_eq!(body["modelVersion"], "m");
+}
+
+#[test]
+fn chunks_of_a_continued_text_and_of_a_language_not_known_here() {
+    let body = assembled(&["Yes", ", of course."].map(|text| json!({ "choices": [{ "index": 0, "text": text }] })));
+    assert_eq!(outputs(&body), [Message::assistant("Yes, of course.")]);
+    // Not the last piece as if it were all.
+    let ollama = ["Yes", "."].map(|text| json!({ "message": { "role": "assistant", "content": text }, "done": false }));
+    assert_eq!(outputs(&assembled(&ollama)), []);
 }
