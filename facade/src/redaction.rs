@@ -269,7 +269,8 @@ impl Clean<'_> {
 mod tests {
     use super::{REDACTED, Redaction, VERDICTS, Verdict, may_name_secrets};
     use crate::attrs;
-    use spandrel_plugin_api::Value;
+    use crate::context::{Context, FromScope};
+    use spandrel_plugin_api::{Attribute, Value};
 
     #[test]
     fn keys_match_whole_segments() {
@@ -340,6 +341,23 @@ mod tests {
             for (i, key) in keys.iter().enumerate() {
                 assert_eq!(redaction.is_plain(key), i % 3 != 0, "{key}");
             }
+        }
+    }
+
+    #[test]
+    fn what_is_plain_in_a_scope_is_so_for_one_redaction_only() {
+        let context = Context::root().with_attribute("internal.note", "x");
+        let from_scope = FromScope { count: 1, ambient: &context.scope().unwrap().ambient };
+        let attributes = attrs! { "internal.note" => "x", "password" => "y" };
+        let redacted = |redaction: &Redaction, attributes: &[Attribute<'_>]| {
+            redaction.attributes_of_span(attributes, Some(from_scope), |clean| {
+                clean.iter().filter(|attribute| attribute.value == Value::Str(REDACTED)).count()
+            })
+        };
+        let (usual, strict) = (Redaction::new([]), Redaction::new(["internal.note"]));
+        for _ in 0..2 {
+            assert_eq!((redacted(&usual, &attributes[..1]), redacted(&strict, &attributes[..1])), (0, 1));
+            assert_eq!((redacted(&usual, &attributes), redacted(&strict, &attributes)), (1, 2), "and those behind");
         }
     }
 

@@ -210,7 +210,7 @@ async fn a_wrapper_that_returns_a_stream_ends_before_it() {
         ai::llm_call("openai", model).run(|_| {
             let chunks = [json!({"usage": {"prompt_tokens": 1000, "completion_tokens": 500}})];
             let running = ai::llm_call("openai", model).stream(true).start();
-            let chunks = running.stream(stream::iter(chunks.map(Ok::<_, String>)), |call, chunk| call.add_chunk(chunk));
+            let chunks = running.stream(stream::iter(chunks.map(Ok::<_, String>)), ai::Record::add_chunk);
             *pieces.borrow_mut() = Some(Box::pin(chunks));
         });
         assert_eq!(metric("ai_llm_requests_total", model, ""), 0.0, "the stream goes on");
@@ -235,8 +235,11 @@ async fn totals_of(agent: ai::Builder<'_>, model: &str) -> Totals {
     agent
         .run_async(async |_| {
             let wrapper = ai::llm_call("openai", model).trace(false).start();
-            let items = stream::once(async { Ok::<_, String>(ask(model)) });
-            let mut items = std::pin::pin!(wrapper.stream(items, |call, ()| call.set_usage(Usage::new(1000, 500))));
+            let items = stream::once(async {
+                ask(model);
+                Ok::<_, String>(Usage::new(1000, 500))
+            });
+            let mut items = std::pin::pin!(wrapper.stream(items, |call, usage| call.set_usage(*usage)));
             while items.next().await.is_some() {}
         })
         .await;
@@ -276,7 +279,7 @@ fn calls_that_tell_nothing_are_counted_as_such() {
                 assert!(caught.is_err());
             }
             // What is told to cost something, or nothing, tells enough.
-            ai::llm_call("openai", unknown).run(|call| call.set_served_from_cache());
+            ai::llm_call("openai", unknown).run(ai::Record::set_served_from_cache);
         });
         totals = agent.end();
     });
@@ -325,7 +328,7 @@ fn streamed(read: usize, then: Option<Result<(), &str>>) -> SpanData {
     items.extend(then.and_then(Result::err).map(Err));
     let spans = traced(&[], || {
         let running = ai::llm_call("anthropic", "claude-3-5-haiku-20241022").stream(true).start();
-        let mut items = Box::pin(running.stream(stream::iter(items), |call, event| call.add_chunk(event)));
+        let mut items = Box::pin(running.stream(stream::iter(items), ai::Record::add_chunk));
         for _ in 0..read + usize::from(then.is_some()) {
             items.next().now_or_never().unwrap();
         }

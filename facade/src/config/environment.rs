@@ -469,6 +469,21 @@ mod tests {
     }
 
     #[test]
+    fn whether_content_is_captured_has_the_words_of_opentelemetry() {
+        let name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+        for (words, content) in [
+            (&["true", "1", "yes", "SPAN_ONLY", "span_and_event"][..], "content = true\n"),
+            (&["false", "0", "no", "NO_CONTENT", "EVENT_ONLY"], "content = false\n"),
+        ] {
+            for word in words {
+                assert_eq!(read(&[(name, word)]).unwrap().sections.texts()["ai"], content, "{word}");
+            }
+        }
+        // Whatever else it says does not take the place of what the file says.
+        assert!(!read(&[(name, "spans")]).unwrap().sections.texts().contains_key("ai"));
+    }
+
+    #[test]
     fn propagators_have_the_names_of_opentelemetry() {
         assert_eq!(read(&[]).unwrap().propagators, ["tracecontext", "baggage"]);
         let all = "tracecontext,baggage,b3,b3multi,jaeger,xray,datadog";

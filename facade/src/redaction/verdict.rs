@@ -118,3 +118,45 @@ fn word_of(key: &[u8], i: usize) -> u64 {
         _ => 0,
     }
 }
+
+#[cfg(all(test, feature = "patterns"))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::may_match;
+
+    /// Asks, and says whether the text was looked at.
+    fn looks(redaction: u32, text: &str, may: bool) -> bool {
+        let looked = Cell::new(false);
+        let answer = may_match(redaction, text, || {
+            looked.set(true);
+            may
+        });
+        assert_eq!(answer, may && looked.get(), "{text}");
+        looked.get()
+    }
+
+    #[test]
+    fn a_harmless_text_is_looked_at_once_by_each_redaction() {
+        assert!(looks(1, "gpt-4o", false));
+        assert!(!looks(1, "gpt-4o", true), "remembered");
+        assert!(looks(2, "gpt-4o", true), "by the other one only");
+        assert!(looks(2, "gpt-4o", true), "what may hold a secret is not remembered");
+        let long = "x".repeat(49);
+        assert!(looks(1, &long, false) && looks(1, &long, false), "too long");
+    }
+
+    #[test]
+    fn texts_that_differ_in_one_letter_are_told_apart() {
+        for len in 1..=48 {
+            let mut text = "abcdefgh".repeat(6)[..len].to_owned();
+            looks(1, &text, false);
+            for at in 0..len {
+                let letter = text.as_bytes()[at] as char;
+                text.replace_range(at..=at, "Z");
+                assert!(looks(1, &text, true), "{text}");
+                text.replace_range(at..=at, letter.encode_utf8(&mut [0; 4]));
+            }
+        }
+    }
+}

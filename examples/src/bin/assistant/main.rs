@@ -52,7 +52,18 @@ async fn serve() -> Result<(), Error> {
     let models = Models::find(Form::OpenAi).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
     println!("{} at http://{}", models.description(), listener.local_addr()?);
-    let stopped = async { _ = tokio::signal::ctrl_c().await };
-    axum::serve(listener, service::routes(models)).with_graceful_shutdown(stopped).await?;
+    axum::serve(listener, service::routes(models)).with_graceful_shutdown(stopped()).await?;
     Ok(())
+}
+
+/// Ctrl-C, or what a supervisor stops services with: then the last answers and the last spans go out.
+async fn stopped() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        return tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        };
+    }
+    _ = tokio::signal::ctrl_c().await;
 }
