@@ -157,7 +157,7 @@ pub fn put_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, m
             let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
             out.extend_from_slice(&[VALUE, 9, (field::ANY_DOUBLE << 3 | FIXED64) as u8, a, b, c, d, e, f, g, h]);
         }
-        _ => put_any_attribute(out, field, attribute, max_chars),
+        _ => put_other_attribute(out, field, attribute, max_chars),
     }
 }
 
@@ -195,7 +195,8 @@ fn put_short_key(out: &mut Vec<u8>, field: u32, key: &[u8], value: u8) {
     out.extend_from_slice(key);
 }
 
-fn put_any_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
+/// What is less usual and short all the same.
+fn put_other_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
     const VALUE: u8 = len_tag(field::KEY_VALUE_VALUE);
     let key = attribute.key.as_bytes();
     match attribute.value {
@@ -220,6 +221,11 @@ fn put_any_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, m
         }
         _ => {}
     }
+    put_any_attribute(out, field, attribute, max_chars);
+}
+
+/// Any attribute, whatever its lengths are.
+fn put_any_attribute(out: &mut Vec<u8>, field: u32, attribute: &Attribute<'_>, max_chars: usize) {
     let value_len = any_len(&attribute.value, max_chars);
     let key_len = len_field_len(field::KEY_VALUE_KEY, attribute.key.len());
     put_len(out, field, key_len + len_field_len(field::KEY_VALUE_VALUE, value_len));
@@ -407,8 +413,12 @@ mod tests {
     #[test]
     fn short_attributes_are_written_as_long_ones() {
         let texts = ["", "GET", &"x".repeat(100), &"x".repeat(117), &"x".repeat(118), &"x".repeat(300)];
-        let values = texts.map(Value::Str).into_iter().chain([0, 127, 128, -1, i64::MAX].map(Value::I64));
-        for value in values.chain([0.5, f64::NAN].map(Value::F64)) {
+        let ones = texts.map(|text| [text]);
+        let others: [&[&str]; 2] = [&[], &["a", "b"]];
+        let lists = ones.iter().map(|one| &one[..]).chain(others).map(|list| Value::StrArray(list.into()));
+        let numbers = [0, 127, 128, 16_383, 16_384, -1, i64::MAX].map(Value::I64);
+        let values = texts.map(Value::Str).into_iter().chain(numbers).chain([true, false].map(Value::Bool));
+        for value in values.chain([0.5, f64::NAN].map(Value::F64)).chain(lists) {
             for key in ["k", "name", &"k".repeat(107), &"k".repeat(112), &"k".repeat(114), &"k".repeat(200)] {
                 for field in [1, 9, 15, 16] {
                     let attribute = Attribute { key, value };
